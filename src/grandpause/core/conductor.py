@@ -1,0 +1,303 @@
+"""Conducts a stop: deadlines, retries and escalation as data, without IO. (spec/conductor.md)
+
+``step(state, event, now_s) -> effects`` moves every node along the literal table of ``core.stop``. The
+engine performs the effects and feeds back what happened; the same code runs in production, in the demo
+and under virtual time. ``now_s`` is monotonic (boot-time) seconds. The state is owned by its caller and
+changed in place: at 10,000 nodes a fresh copy for each event would cost more than the stop (ADR 0002).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from grandpause.core.model import Outcome, Power, Reply, Stage, VerdictWord
+from grandpause.core.plan import Cut
+from grandpause.core.stop import (
+    ACT_OF,
+    TABLE,
+    Alarm,
+    Answered,
+    Begin,
+    Claimed,
+    Command,
+    Cue,
+    Effect,
+    EffectKey,
+    Event,
+    Judged,
+    Metered,
+    Move,
+    NodeRun,
+    Phase,
+    Question,
+    Stop,
+)
+from grandpause.errors import IllegalEvent
+
+
+def next_wake(state: Stop) -> float | None:
+    """Return when ``Tick`` is due next, in the caller's monotonic seconds; None if never."""
+    wakes = [state.timers[0][0]] if state.timers else []
+    if state.deadline_s is not None and not state.alarmed:
+        wakes.append(state.deadline_s)
+    return min(wakes, default=None)
+
+
+def step(state: Stop, event: Event, now_s: float) -> list[Effect]:
+    """Take one event; return what is to be done now.
+
+    Raises:
+        IllegalEvent: an event for an element or command that the plan does not know, or before a plan.
+            Nothing was changed.
+    """
+    effects: list[Effect] = []
+    if isinstance(event, Begin):
+        _begin(state, event, now_s)
+    elif state.plan is None:
+        raise IllegalEvent(f"{type(event).__name__} before a plan")
+    elif isinstance(event, Claimed):
+        _claimed(state, event, now_s, effects)
+    elif isinstance(event, Answered):
+        _answered(state, event, now_s, effects)
+    elif isinstance(event, Metered):
+        _metered(state, event, now_s, effects)
+    elif isinstance(event, Judged):
+        state.verdict = event.word
+    _fire(state, now_s, effects)
+    return effects
+
+
+def _begin(state: Stop, event: Begin, now_s: float) -> None:
+    plan = event.plan
+    state.plan = plan
+    state.statement = plan.order.statements[0] if plan.order.statements else "latch"
+    state.began_s = now_s
+    state.deadline_s = event.deadline_s
+    state.verdict = None
+    state.alarmed = False
+    for name in plan.keep:
+        run = state.runs.get(name)
+        if run is None:
+            state.runs[name] = NodeRun(name, ())
+        elif run.phase is not Phase.KEPT:
+            run.residual = False
+            _enter(state, run, Phase.KEPT)
+    for cut in plan.cut:
+        _begin_cut(state, cut, event.claims.get(cut.element, Power.UNKNOWN), now_s)
+    state.pending = sum(each.open for each in state.runs.values())
+
+
+def _begin_cut(state: Stop, cut: Cut, claim: Power, now_s: float) -> None:
+    run = state.runs.get(cut.element)
+    if run is None:
+        run = state.runs[cut.element] = NodeRun(cut.element, cut.ladder)
+    elif run.phase not in {Phase.KEPT, Phase.WAITING}:
+        # Already on its way down. A stricter plan may take a rung away from under it: then it goes on
+        # at once by the next one; otherwise it keeps its rung and its deadline.
+        at = run.stage
+        run.ladder = cut.ladder
+        run.rung = cut.ladder.index(at) if at in cut.ladder else 0
+        if at not in cut.ladder and cut.ladder and run.phase is not Phase.OFF:
+            _enter(state, run, Phase.WAITING)
+            _timer(state, run, Cue.DUE, now_s)
+        return
+    run.ladder = cut.ladder
+    run.rung = run.attempt = 0
+    run.outcome = Outcome.UNKNOWN
+    run.serial += 1
+    if claim is Power.OFF:
+        run.claim, run.claim_s, run.off_since = claim, now_s, now_s
+        run.outcome = Outcome.CONFIRMED_BY_BMC
+        run.phase = Phase.OFF
+    elif not cut.ladder:
+        run.phase = Phase.EXHAUSTED
+        run.detail = "nothing can be sent to it"
+    else:
+        run.phase = Phase.WAITING
+        _timer(state, run, Cue.DUE, now_s + cut.slot_s)
+
+
+def _answered(state: Stop, event: Answered, now_s: float, effects: list[Effect]) -> None:
+    run = _run(state, event.key.element)
+    if run.phase is not Phase.SENT or event.key.attempt != run.attempt:
+        return  # the answer to a command that was overtaken
+    if event.reply is Reply.ACCEPTED:
+        cue = Cue.ACCEPTED
+        run.detail = event.detail
+    elif event.reply is Reply.REFUSED:
+        cue = Cue.REFUSED
+        run.outcome, run.detail = Outcome.REFUSED, event.detail
+    else:
+        cue = Cue.LOST
+        run.outcome, run.detail = Outcome.UNREACHABLE, event.detail
+    _cue(state, run, cue, now_s, effects)
+
+
+def _claimed(state: Stop, event: Claimed, now_s: float, effects: list[Effect]) -> None:
+    run = _run(state, event.element)
+    run.claim, run.claim_s = event.power, now_s
+    if event.power is Power.OFF:
+        cue = Cue.SEEN_OFF
+        run.off_since = run.off_since or now_s
+    elif event.power is Power.ON:
+        cue = Cue.SEEN_ON
+        run.off_since = 0.0
+        if run.phase is Phase.WATCHING:
+            run.outcome, run.detail = Outcome.CONTRADICTED, "accepted the command and says that it is on"
+    else:
+        cue = Cue.UNSEEN
+        if run.phase is Phase.WATCHING:
+            run.outcome = Outcome.REFUSED if event.reply is Reply.REFUSED else Outcome.UNREACHABLE
+            run.detail = event.detail
+    _cue(state, run, cue, now_s, effects)
+
+
+def _metered(state: Stop, event: Metered, now_s: float, effects: list[Effect]) -> None:
+    for name, power in event.elements.items():
+        run = _run(state, name)
+        run.metered, run.metered_s = power, now_s
+        if power is Power.OFF:
+            if run.phase not in {Phase.KEPT, Phase.WAITING}:
+                run.outcome, run.detail = Outcome.CONFIRMED_BY_METER, ""
+            _cue(state, run, Cue.METERED_OFF, now_s, effects)
+        elif power is Power.ON and run.phase is Phase.OFF:
+            if now_s - run.off_since >= state.timing.settle_s:
+                run.outcome = Outcome.CONTRADICTED
+                run.detail = "claims to be off, and its meter shows that it is on"
+                if not run.residual:
+                    effects.append(Alarm("contradicted", name, run.detail))
+                _cue(state, run, Cue.METERED_ON, now_s, effects)
+        elif run.outcome is Outcome.CONFIRMED_BY_METER:
+            run.outcome = Outcome.CONFIRMED_BY_BMC if run.claim is Power.OFF else Outcome.UNKNOWN
+
+
+def _fire(state: Stop, now_s: float, effects: list[Effect]) -> None:
+    timers = state.timers
+    while timers and timers[0][0] <= now_s:
+        _, _, run, cue, serial = heapq.heappop(timers)
+        if serial == (run.rung_serial if cue is Cue.LATE else run.serial):
+            _cue(state, run, cue, now_s, effects)
+    if state.deadline_s is not None and now_s >= state.deadline_s and not state.alarmed:
+        state.alarmed = True
+        if state.verdict is not VerdictWord.PROVEN:
+            text = f"the ceiling is not proven by its deadline; {state.pending} nodes are still on their way"
+            effects.append(Alarm("deadline", "", text))
+
+
+def _cue(state: Stop, run: NodeRun, cue: Cue, now_s: float, effects: list[Effect]) -> None:
+    move = TABLE[run.phase].get(cue, Move.STAY)
+    if move is not Move.STAY:
+        _MOVES[move](state, run, now_s, effects)
+
+
+def _send(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> None:
+    stage = run.ladder[run.rung]
+    if run.phase is not Phase.BACKOFF:
+        run.rung_serial += 1
+        run.rung_until = now_s + state.timing.rung_s[stage]
+        _timer(state, run, Cue.LATE, run.rung_until, run.rung_serial)
+    run.attempt += 1
+    _enter(state, run, Phase.SENT)
+    within = min(state.timing.command_s, max(run.rung_until - now_s, 0.001))
+    key = EffectKey(state.statement, run.element, stage, run.attempt)
+    effects.append(Command(key, ACT_OF[stage], within))
+
+
+def _watch(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> None:
+    _enter(state, run, Phase.WATCHING)
+    _ask(state, run, now_s, effects)
+
+
+def _doubt(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> None:
+    _enter(state, run, Phase.DOUBTING)
+    _ask(state, run, now_s, effects)
+
+
+def _ask(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> None:
+    within = min(state.timing.command_s, max(run.rung_until - now_s, 0.001))
+    outlet = run.ladder[run.rung] is Stage.OUTLET_OFF
+    effects.append(Question(run.element, outlet, within))
+
+
+def _linger(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> None:  # noqa: ARG001
+    _enter(state, run, Phase.WATCHING)
+    _timer(state, run, Cue.DUE, now_s + state.timing.poll_s)
+
+
+def _retry(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> None:  # noqa: ARG001
+    _enter(state, run, Phase.BACKOFF)
+    _timer(state, run, Cue.DUE, now_s + state.timing.backoff_s)
+
+
+def _rest(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> None:  # noqa: ARG001
+    if run.metered is Power.OFF:
+        run.outcome, run.detail = Outcome.CONFIRMED_BY_METER, ""
+    elif run.claim is Power.OFF and run.metered is not Power.ON:
+        run.outcome, run.detail = Outcome.CONFIRMED_BY_BMC, ""
+    run.off_since = run.off_since or now_s
+    run.rung_serial += 1
+    _enter(state, run, Phase.OFF)
+    if run.metered is not Power.ON:
+        run.residual = False
+
+
+def _climb(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> None:
+    run.off_since = 0.0
+    if run.rung + 1 < len(run.ladder):
+        run.rung += 1
+        _enter(state, run, Phase.WAITING)
+        _send(state, run, now_s, effects)
+        return
+    _enter(state, run, Phase.EXHAUSTED)
+    run.rung_serial += 1
+    if not run.residual:
+        run.residual = True
+        effects.append(Alarm("residual", run.element, f"{run.outcome}: {run.detail}"))
+    _timer(state, run, Cue.DUE, now_s + state.timing.retry_s)
+
+
+def _trip(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> None:
+    """Go down again, from the first rung that does not ask the host: it had its chance."""
+    if run.phase is Phase.OFF and not run.residual:
+        effects.append(Alarm("came-back", run.element, "came back on while it must be off"))
+    forced = (index for index, stage in enumerate(run.ladder) if stage is not Stage.SOFT_OFF)
+    run.rung = next(forced, 0)
+    run.off_since = 0.0
+    if not run.ladder:
+        return
+    _enter(state, run, Phase.WAITING)
+    _send(state, run, now_s, effects)
+
+
+_MOVES: Final[Mapping[Move, Callable[[Stop, NodeRun, float, list[Effect]], None]]] = {
+    Move.SEND: _send,
+    Move.WATCH: _watch,
+    Move.LINGER: _linger,
+    Move.RETRY: _retry,
+    Move.DOUBT: _doubt,
+    Move.REST: _rest,
+    Move.CLIMB: _climb,
+    Move.TRIP: _trip,
+}
+
+
+def _enter(state: Stop, run: NodeRun, phase: Phase) -> None:
+    before = run.open
+    run.phase = phase
+    run.serial += 1
+    state.pending += run.open - before
+
+
+def _timer(state: Stop, run: NodeRun, cue: Cue, at_s: float, serial: int | None = None) -> None:
+    state.timer_count += 1
+    serial = run.serial if serial is None else serial
+    heapq.heappush(state.timers, (at_s, state.timer_count, run, cue, serial))
+
+
+def _run(state: Stop, element: str) -> NodeRun:
+    run = state.runs.get(element)
+    if run is None:
+        raise IllegalEvent("an event for an element that the plan does not know", where=element)
+    return run

@@ -1,0 +1,338 @@
+"""From meter readings to a verdict. (spec/proving.md)
+
+A command's success is no proof; a missing reading is never 0. *Proven* takes at least two independent
+meter paths that cover every element in question, are fresh, agree with each other, and show the ceiling
+kept. Stuck, zero, missing, stale or swapped meters prove nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Final
+
+from grandpause.core.elements import ElementTable, Measures, MeterRow
+from grandpause.core.metering import Channel, MeterPath, blocks, meter_paths, sum_of
+from grandpause.core.model import FULL_PPM, SITE_PART, CapKey, Caps, Power, Unit, VerdictWord
+
+TOLERANCE_PPM: Final = 50_000
+"""Two paths agree within 5 % (design.md, part 7) ..."""
+NEAR_ZERO_W: Final = 20
+"""... or within the meters' resolution and 20 W a node, whichever is more."""
+LEAST_SAMPLES: Final = 3
+"""Readings of each meter, taken at different times, that the window must hold."""
+PATHS_NEEDED: Final = 2
+_NAMED: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One reading of one meter.
+
+    Attributes:
+        watts: channel -> watts; None where the meter gave no usable value.
+        signed_by: the body whose key signed it; empty if nobody did.
+    """
+
+    meter: str
+    at_s: int
+    watts: Mapping[str, int | None]
+    signed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is to be proved.
+
+    Attributes:
+        caps: the allowed caps.
+        keep: elements that may be on; every other element must be off.
+        operator: the body that runs the site: its own meters prove less than another's.
+        now_s: the moment at which it is judged, Unix seconds.
+        window_s: how old a reading may be.
+    """
+
+    caps: Caps
+    keep: frozenset[str]
+    operator: str
+    now_s: int
+    window_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A verdict and everything that it rests on.
+
+    Attributes:
+        reasons: what is missing, in words for people; empty where it is proven.
+        proven_by: whose meters proved it; empty unless proven.
+        path_watts: path -> IT watts now, for every path whose readings are complete.
+        elements: what the meters say of each element that they can tell apart.
+    """
+
+    word: VerdictWord
+    reasons: tuple[str, ...]
+    proven_by: str
+    path_watts: Mapping[str, int]
+    elements: Mapping[str, Power] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Complaint:
+    text: str
+    stale: bool = False
+
+
+class Prover:
+    """Judges readings of one site. Which meters can tell what apart is worked out once."""
+
+    def __init__(self, table: ElementTable) -> None:
+        """Prepare for the elements and meters of ``table``."""
+        self._table = table
+        self.paths = meter_paths(table)
+        it_paths = [each for each in self.paths if each.measures is Measures.IT]
+        self._pairs = [(one, other, blocks(one, other)) for one, other in combinations(it_paths, 2)]
+
+    def prove(
+        self,
+        question: Question,
+        history: Mapping[str, Sequence[Snapshot]],
+        before: Mapping[str, Snapshot],
+    ) -> Proof:
+        """Judge whether ``question`` holds.
+
+        Args:
+            history: meter -> its readings, oldest first.
+            before: meter -> a reading from before the stop, where there is one; a meter that has not
+                moved since, while the others have, is stuck.
+        """
+        complaints: list[_Complaint] = []
+        usable: dict[str, dict[Channel, int]] = {}
+        for path in self.paths:
+            problems = [found for meter in path.meters if (found := _problem(meter, history, question))]
+            complaints += problems
+            if not problems:
+                usable[path.name] = _latest(path, history)
+        paths = [each for each in self.paths if each.name in usable]
+        elements = self._elements(paths, usable)
+        pairs = [each for each in self._pairs if each[0] in paths and each[1] in paths]
+        agreeing = [pair for pair in pairs if not self._disagreements(pair, usable)]
+        if not agreeing:
+            for pair in pairs:
+                complaints += self._disagreements(pair, usable)
+                complaints += _stuck(pair, usable, before)
+            if not pairs:
+                complaints.append(
+                    _Complaint(f"{len(paths)} of {PATHS_NEEDED} independent meter paths have usable readings")
+                )
+        proving_pair = agreeing[0] if agreeing else None
+        if proving_pair is not None:
+            # Paths beside the two that agree are listed, but cannot spoil a proof by being broken.
+            names = {proving_pair[0].name, proving_pair[1].name}
+            complaints = self._kept(question, proving_pair, usable, elements)
+            complaints += self._site_caps(question, usable)
+            paths = [each for each in paths if each.name in names]
+        proven = proving_pair is not None and not complaints
+        stale = bool(complaints) and all(each.stale for each in complaints if not _counts_paths(each))
+        return Proof(
+            word=VerdictWord.PROVEN if proven else (VerdictWord.STALE if stale else VerdictWord.NOT_PROVEN),
+            reasons=tuple(dict.fromkeys(each.text for each in complaints)),
+            proven_by=_proven_by(paths, question.operator) if proven else "",
+            path_watts={
+                each.name: sum(usable[each.name].values())
+                for each in self.paths
+                if each.name in usable and each.measures is Measures.IT
+            },
+            elements=elements,
+        )
+
+    def _elements(
+        self, paths: Sequence[MeterPath], usable: Mapping[str, Mapping[Channel, int]]
+    ) -> dict[str, Power]:
+        """Return what each element's own component shows, the finest path first."""
+        by_id = self._table.by_id
+        result: dict[str, Power] = {}
+        it_paths = [each for each in paths if each.measures is Measures.IT]
+        for path in sorted(it_paths, key=lambda each: -len(each.components)):
+            watts = usable[path.name]
+            for component in path.components:
+                total = sum_of([component], watts)
+                rated = [by_id[each] for each in component.elements]
+                least_on = min(each.idle_w for each in rated)
+                most_off = sum(each.off_w + NEAR_ZERO_W for each in rated) + component.resolution_w
+                power = Power.UNKNOWN
+                if total <= most_off and total < least_on:
+                    power = Power.OFF
+                elif len(rated) == 1 and total >= least_on:
+                    power = Power.ON
+                for element in component.elements:
+                    if result.get(element, Power.UNKNOWN) is Power.UNKNOWN:
+                        result[element] = power
+        return result
+
+    def _disagreements(
+        self, pair: tuple[MeterPath, MeterPath, object], usable: Mapping[str, Mapping[Channel, int]]
+    ) -> list[_Complaint]:
+        one, other, shared = pair
+        assert isinstance(shared, tuple)
+        if one.covered != other.covered:
+            return [_Complaint(f"the paths {one.name} and {other.name} do not cover the same elements")]
+        watts = {**usable[one.name], **usable[other.name]}
+        found = []
+        for block in shared:
+            ours = [each for each in block if each in one.components]
+            theirs = [each for each in block if each not in ours]
+            a, b = sum_of(ours, watts), sum_of(theirs, watts)
+            nodes = len({each for component in block for each in component.elements})
+            resolution = sum(each.resolution_w for each in block)
+            most = max(max(a, b) * TOLERANCE_PPM // FULL_PPM, resolution + NEAR_ZERO_W * nodes)
+            if abs(a - b) > most:
+                found.append(
+                    _Complaint(
+                        f"paths disagree: {one.name} {a} W, {other.name} {b} W over {nodes} elements"
+                        f" (at most {most} W apart are allowed)"
+                    )
+                )
+        return found
+
+    def _kept(
+        self,
+        question: Question,
+        pair: tuple[MeterPath, MeterPath, object],
+        usable: Mapping[str, Mapping[Channel, int]],
+        elements: Mapping[str, Power],
+    ) -> list[_Complaint]:
+        """Return what of the caps the two agreeing paths do not show to be kept."""
+        complaints = []
+        uncovered = [each for each in self._table.by_id if each not in pair[0].covered]
+        if uncovered:
+            complaints.append(_Complaint(f"no meter covers {_names(uncovered)}"))
+        for key, value in question.caps:
+            if key.unit is Unit.COMPUTE:
+                complaints += self._compute_cap(key, value, question, elements)
+            elif key.unit is Unit.IT_WATTS:
+                for path in pair[:2]:
+                    watts = self._part_watts(key.part, path, usable[path.name])
+                    if watts > value:
+                        complaints.append(
+                            _Complaint(f"{path.name} shows {watts} W in {key.part}, {value} W are allowed")
+                        )
+        return complaints
+
+    def _compute_cap(
+        self, key: CapKey, value: int, question: Question, elements: Mapping[str, Power]
+    ) -> list[_Complaint]:
+        members = [each for each in self._table.elements if key.part in each.parts]
+        running = [each for each in members if elements.get(each.id) is not Power.OFF]
+        astray = [each.id for each in running if each.id not in question.keep]
+        complaints = []
+        if astray:
+            complaints.append(_Complaint(f"no meter shows to be off, and must be: {_names(astray)}"))
+        total = sum(each.compute for each in members)
+        may = value * total // FULL_PPM
+        used = sum(each.compute for each in running)
+        if used > may:
+            complaints.append(_Complaint(f"{used} TFLOP/s of {key.part} may be running, {may} are allowed"))
+        return complaints
+
+    def _part_watts(self, part: str, path: MeterPath, watts: Mapping[Channel, int]) -> int:
+        """Return the watts of every component that has an element of ``part``: never too few."""
+        by_id = self._table.by_id
+        return sum_of(
+            (
+                each
+                for each in path.components
+                if part == SITE_PART or any(part in by_id[name].parts for name in each.elements)
+            ),
+            watts,
+        )
+
+    def _site_caps(self, question: Question, usable: Mapping[str, Mapping[Channel, int]]) -> list[_Complaint]:
+        complaints = []
+        for key, value in question.caps:
+            if key.unit is not Unit.SITE_WATTS:
+                continue
+            paths = [each for each in self.paths if each.measures is Measures.SITE and each.name in usable]
+            if len(paths) < PATHS_NEEDED:
+                complaints.append(
+                    _Complaint(f"{len(paths)} of {PATHS_NEEDED} meter paths of the whole site are usable")
+                )
+            for path in paths:
+                watts = sum(usable[path.name].values())
+                if watts > value:
+                    complaints.append(_Complaint(f"{path.name} shows {watts} W, {value} W are allowed"))
+        return complaints
+
+
+def _problem(
+    row: MeterRow, history: Mapping[str, Sequence[Snapshot]], question: Question
+) -> _Complaint | None:
+    """Return why this meter's readings cannot be used, or None."""
+    snapshots = history.get(row.id, ())
+    if not snapshots:
+        return _Complaint(f"meter {row.id} has no reading")
+    latest = snapshots[-1]
+    if latest.at_s > question.now_s + question.window_s:
+        return _Complaint(f"meter {row.id} is dated in the future")
+    oldest_s = question.now_s - question.window_s
+    if latest.at_s < oldest_s:
+        return _Complaint(f"meter {row.id} is stale: {question.now_s - latest.at_s} s old", stale=True)
+    fresh = [each for each in snapshots if each.at_s >= oldest_s]
+    if len({each.at_s for each in fresh}) < LEAST_SAMPLES:
+        return _Complaint(f"meter {row.id} has fewer than {LEAST_SAMPLES} readings in {question.window_s} s")
+    for each in fresh[-LEAST_SAMPLES:]:
+        empty = next((channel for channel in row.channels if each.watts.get(channel) is None), None)
+        if empty is not None:
+            return _Complaint(f"meter {row.id} has no value on channel {empty}")
+        if not any(each.watts.values()):
+            return _Complaint(f"meter {row.id} reads 0 W everywhere, which proves nothing")
+        if row.signed and each.signed_by != row.owner:
+            return _Complaint(f"meter {row.id} is not signed by {row.owner}")
+    return None
+
+
+def _latest(path: MeterPath, history: Mapping[str, Sequence[Snapshot]]) -> dict[Channel, int]:
+    result = {}
+    for meter in path.meters:
+        watts = history[meter.id][-1].watts
+        for channel in meter.channels:
+            value = watts[channel]
+            assert value is not None
+            result[meter.id, channel] = value
+    return result
+
+
+def _stuck(
+    pair: tuple[MeterPath, MeterPath, object],
+    usable: Mapping[str, Mapping[Channel, int]],
+    before: Mapping[str, Snapshot],
+) -> list[_Complaint]:
+    """Name the meters that read exactly what they read before the stop."""
+    return [
+        _Complaint(f"meter {meter.id} reads exactly what it read before the stop: stuck")
+        for path in pair[:2]
+        for meter in path.meters
+        if meter.id in before
+        and all(
+            before[meter.id].watts.get(channel) == usable[path.name][meter.id, channel]
+            for channel in meter.channels
+        )
+    ]
+
+
+def _counts_paths(complaint: _Complaint) -> bool:
+    return "independent meter paths" in complaint.text
+
+
+def _proven_by(paths: Sequence[MeterPath], operator: str) -> str:
+    for path in paths:
+        bodies = {meter.owner for meter in path.meters}
+        if all(meter.signed for meter in path.meters) and len(bodies) == 1 and operator not in bodies:
+            return f"with {next(iter(bodies))}'s meter"
+    return "operator's meters"
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(sorted(names)[:_NAMED]) + more
