@@ -6,11 +6,13 @@ Nobody below retries, sleeps or escalates: deadlines, retries and escalation liv
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from grandpause.core.model import Act, Power, Reply
+from grandpause.core.memory import Memory
+from grandpause.core.model import Act, Interval, Power, Reply
+from grandpause.core.stop import EffectKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,3 +158,61 @@ class Notifier(Protocol):
 
     def notify(self, code: str, text: str) -> None:
         """Pass one line on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredStatement:
+    """An admitted envelope as it came, with the time interval at which it was admitted."""
+
+    charter: str
+    data: bytes
+    admitted: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalLine:
+    """One thing that happened, for people and auditors."""
+
+    at_s: int
+    code: str
+    subject: str
+    text: str
+
+
+class Store(Protocol):
+    """What the controller must never lose. Every write is durable when the call returns.
+
+    Nothing is retried: after a failed write the pages count as clean, and a second try would lie.
+    Each writing call raises StoreError, after which nothing may be written any more.
+    """
+
+    def statements(self) -> Sequence[StoredStatement]:
+        """Return every statement, in the order in which they were added."""
+
+    def memory(self) -> Memory | None:
+        """Return the memory as last committed; None after a loss of state."""
+
+    def value(self, name: str) -> bytes | None:
+        """Return a named value as last committed."""
+
+    def commit(
+        self,
+        *,
+        statements: Sequence[StoredStatement] = (),
+        memory: Memory | None = None,
+        values: Mapping[str, bytes] | None = None,
+        journal: Sequence[JournalLine] = (),
+    ) -> None:
+        """Add statements and journal lines, replace memory and values: all or nothing."""
+
+    def record_effects(self, keys: Sequence[EffectKey], *, at_s: int) -> None:
+        """Write that these commands are about to be sent. Idempotent: a key is written once."""
+
+    def effects(self) -> Sequence[tuple[EffectKey, int]]:
+        """Return every command that may have been sent, with its Unix second."""
+
+    def journal(self, *, last: int) -> Sequence[JournalLine]:
+        """Return the last lines, oldest first."""
+
+    def close(self) -> None:
+        """Close; nothing is lost."""

@@ -6,6 +6,7 @@ Made by the tool on the signer's own machine, never only by a web page.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 
 from grandpause.core.calendar import format_time
@@ -112,9 +113,13 @@ def _sentence(statement: Statement) -> str:  # noqa: C901
             return f"READING {statement.sequence} of meter {statement.meter} at {format_time(statement.at)}"
         case Evidence():
             return (
-                f"EVIDENCE {statement.number} of site {statement.site}: {statement.verdict},"
-                f" {watts(statement.before_w)} before, {watts(statement.after_w)} after"
+                f"EVIDENCE {statement.number} of site {statement.site}: {statement.verdict};"
+                f" before {_paths(statement.before)}; after {_paths(statement.after)}"
             )
+
+
+def _paths(by_path: Mapping[str, int]) -> str:
+    return ", ".join(f"{path} {watts(value)}" for path, value in by_path.items()) or "no reading"
 
 
 def _scope(scope: Scope) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -190,7 +191,7 @@ class Charter:
             )
 
     def _check_weak_points(self) -> None:
-        found = weak_points(self)
+        found = weak_points(self.roster, self.powers)
         for point in found:
             if point not in self.waives:
                 raise StatementError(f"must waive {point} by name, or mend it", where="charter.waives")
@@ -199,19 +200,21 @@ class Charter:
                 raise StatementError(f"waives {point}, which it does not have", where="charter.waives")
 
 
-def weak_points(charter: Charter) -> tuple[Waiver, ...]:
+def weak_points(roster: Roster, powers: Sequence[PowerRule]) -> tuple[Waiver, ...]:
     """Return what a charter must waive by name. (design.md, part 6, "Charter")"""
-    roster = charter.roster
-    returning = [power.quorum for power in charter.powers if power.right in {Right.LIFT, Right.CHARTER}]
-    alone = [power.quorum for power in charter.powers if power.right in {Right.LIFT, Right.PERMIT}]
     bodies = [body.id for body in roster.bodies]
+
+    def quorums(*rights: Right) -> list[str]:
+        return [power.quorum for power in powers if power.right in rights]
+
     found = []
+    returning = quorums(Right.LIFT, Right.CHARTER)
     if any(roster.can_block(group, body) for group in returning for body in bodies):
         found.append(Waiver.BODY_BLOCKS)
+    alone = quorums(Right.LIFT, Right.PERMIT)
     if any(roster.can_alone(group, body) for group in alone for body in bodies):
         found.append(Waiver.BODY_ALONE)
-    charter_group = charter.powers_to(Right.CHARTER)[0].quorum
-    if 2 * roster.fewest_bodies(charter_group) <= len(bodies):
+    if any(2 * roster.fewest_bodies(group) <= len(bodies) for group in quorums(Right.CHARTER)):
         found.append(Waiver.CHARTER_MINORITY)
     found.append(Waiver.NO_LOG)
     return tuple(found)

@@ -224,7 +224,9 @@ class Evidence:
         previous: name of the evidence before this one; empty for the first.
         declaration: name of the declaration that was in force.
         binds: names of the statements that set the ceiling.
-        before_w, after_w: watts of the first complete meter path before the stop and at the verdict.
+        window_s: how old a reading could be at ``ended`` and still count.
+        before, after: meter path -> IT watts before the stop and at the verdict; a path without complete
+            readings is left out, never 0.
         target_w: most watts that the plan expected of what stays on, standby draw included.
     """
 
@@ -237,11 +239,12 @@ class Evidence:
     binds: tuple[str, ...]
     began: int
     ended: int
+    window_s: int
     allowed: Caps
     verdict: VerdictWord
     proven_by: str
-    before_w: int
-    after_w: int
+    before: Mapping[str, int]
+    after: Mapping[str, int]
     target_w: int
     nodes: Mapping[NodeState, int]
     outcomes: Mapping[Outcome, int]
@@ -261,10 +264,15 @@ class Evidence:
             "binds": list(self.binds),
             "began": format_time(self.began),
             "ended": format_time(self.ended),
+            "window_s": self.window_s,
             "allowed": caps_value(self.allowed),
             "verdict": str(self.verdict),
             "proven_by": self.proven_by,
-            "watts": {"before": self.before_w, "after": self.after_w, "target": self.target_w},
+            "watts": {
+                "before": _path_watts(self.before),
+                "after": _path_watts(self.after),
+                "target": self.target_w,
+            },
             "nodes": {str(each): self.nodes.get(each, 0) for each in NodeState},
             "outcomes": {str(each): self.outcomes.get(each, 0) for each in Outcome},
             "files": [each.to_value() for each in self.files],
@@ -273,8 +281,13 @@ class Evidence:
     @classmethod
     def read(cls, fields: Fields) -> Evidence:
         """Read an evidence payload. Raises StatementError naming the field."""
-        watts = fields.within(
-            "watts", lambda at: [at.integer(name, most=MAX_WATTS) for name in ("before", "after", "target")]
+        before, after, target_w = fields.within(
+            "watts",
+            lambda at: (
+                _read_path_watts(at, "before"),
+                _read_path_watts(at, "after"),
+                at.integer("target", most=MAX_WATTS),
+            ),
         )
         files = fields.each("files", FileDigest.read)
         paths = [each.path for each in files]
@@ -290,13 +303,28 @@ class Evidence:
             binds=fields.digests("binds"),
             began=fields.time("began"),
             ended=fields.time("ended"),
+            window_s=fields.integer("window_s", least=1, most=3_600),
             allowed=read_caps(fields, "allowed"),
             verdict=fields.choice("verdict", VerdictWord),
             proven_by=fields.text("proven_by", most=200, empty=True),
-            before_w=watts[0],
-            after_w=watts[1],
-            target_w=watts[2],
+            before=before,
+            after=after,
+            target_w=target_w,
             nodes=fields.within("nodes", lambda at: {each: at.integer(each) for each in NodeState}),
             outcomes=fields.within("outcomes", lambda at: {each: at.integer(each) for each in Outcome}),
             files=files,
         )
+
+
+def _path_watts(watts: Mapping[str, int]) -> Value:
+    return [{"path": each, "watts": watts[each]} for each in sorted(watts)]
+
+
+def _read_path_watts(fields: Fields, name: str) -> dict[str, int]:
+    pairs = fields.each(
+        name, lambda at: (at.identifier("path"), at.integer("watts", most=MAX_WATTS)), most=100
+    )
+    paths = [each for each, _ in pairs]
+    if paths != sorted(set(paths)):
+        fields.refuse(name, "must be sorted by path, each once")
+    return dict(pairs)

@@ -1,0 +1,58 @@
+"""One charter's time as an interval, from a wall clock with a stated error. (spec/time.md)
+
+For charters without a log: the wall clock names the time, its stated error moves both ends. A step of
+the wall clock that is larger than that error is an alarm and moves neither end: the boot-time clock
+then carries the interval on. More doubt never raises a ceiling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from grandpause.core.model import Interval
+
+DRIFT_PPM: Final = 200
+"""Ordinary quartz errs by up to 100 ppm; doubled for temperature (RFC 5905 assumes 15 ppm, disciplined)."""
+
+
+@dataclass(slots=True)
+class TimeKeeper:
+    """Keeps [earliest, latest]. Feed it both clocks; it never lets ``earliest`` go back.
+
+    Attributes:
+        error_s: the charter's stated error of the wall clock.
+        floor_s: a moment that is certainly past (the last one that was stored); 0 if none is known.
+        stepped: whether the wall clock last disagreed by more than its error.
+    """
+
+    error_s: int
+    floor_s: int = 0
+    stepped: bool = False
+    _anchor_wall_s: float | None = None
+    _anchor_monotonic_s: float = 0.0
+    _earliest: int = 0
+
+    def observe(self, *, wall_s: float, monotonic_s: float) -> Interval:
+        """Return the interval at this moment.
+
+        Args:
+            wall_s: the wall clock, Unix seconds.
+            monotonic_s: boot-time seconds; never steps.
+        """
+        if self._anchor_wall_s is None:
+            self._anchor_wall_s, self._anchor_monotonic_s = wall_s, monotonic_s
+            self.stepped = wall_s + self.error_s < self.floor_s
+        passed = monotonic_s - self._anchor_monotonic_s
+        expected = self._anchor_wall_s + passed
+        doubt = self.error_s + passed * DRIFT_PPM / 1_000_000
+        if abs(wall_s - expected) <= doubt:
+            self._anchor_wall_s, self._anchor_monotonic_s = wall_s, monotonic_s
+            expected, doubt = wall_s, float(self.error_s)
+            self.stepped = wall_s + self.error_s < self.floor_s
+        else:
+            self.stepped = True
+        # At a boot with a clock that is behind what was stored, both may be true: keep both.
+        self._earliest = max(self._earliest, int(expected - doubt))
+        latest = max(int(expected + doubt) + 1, self.floor_s, self._earliest)
+        return Interval(earliest=self._earliest, latest=latest)

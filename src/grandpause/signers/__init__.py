@@ -1,0 +1,1 @@
+"""Ways to sign: each signer holds one private key and never shows it."""

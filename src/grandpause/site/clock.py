@@ -1,0 +1,17 @@
+"""The machine's clocks (``ports.Clock``)."""
+
+from __future__ import annotations
+
+import time
+
+
+class SystemClock:
+    """Wall clock and boot-time clock of this machine."""
+
+    def wall_s(self) -> int:
+        """Return the wall clock in whole Unix seconds."""
+        return int(time.time())
+
+    def monotonic_s(self) -> float:
+        """Return CLOCK_BOOTTIME: it counts while the machine is suspended, and never steps."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,0 +1,292 @@
+"""``grandpause site run``: inbox, persist, act, prove, hold, latch. Opens no listening port."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from grandpause.core.envelope import parse
+from grandpause.core.plan import Planner
+from grandpause.core.statement.acts import NONCE_BYTES
+from grandpause.core.statement.facts import Declaration
+from grandpause.core.trust import TrustedSet, decode_only
+from grandpause.errors import SiteFileError, StatementError, TrustError, UsageError
+from grandpause.ports import Clock, Store
+from grandpause.signers.file import FileSigner
+from grandpause.site.bundling import Account, bundle_files, write_bundle
+from grandpause.site.clock import SystemClock
+from grandpause.site.control import Control
+from grandpause.site.engine import Engine, Ports
+from grandpause.site.inbox import Inbox
+from grandpause.site.keeper import Keeper
+from grandpause.site.observer import Observer
+from grandpause.site.sitefile import SiteFile
+from grandpause.site.status import status_of
+from grandpause.site.wiring import Devices, open_devices
+from grandpause.stores.sqlite import SqliteStore
+
+_EVIDENCE = "evidence"
+
+
+class JournalNotifier:
+    """Passes alarms on to whoever listens (``ports.Notifier``)."""
+
+    def __init__(self, tell: Callable[[str, str], None]) -> None:
+        self._tell = tell
+
+    def notify(self, code: str, text: str) -> None:
+        """Pass one line on."""
+        self._tell(code, text)
+
+
+class SiteDaemon:
+    """One running site controller. Use it as an async context manager, then ``run``."""
+
+    def __init__(
+        self,
+        site: SiteFile,
+        *,
+        clock: Clock | None = None,
+        outlets: bool = True,
+        tell: Callable[[str, str], None] = lambda _code, _text: None,
+    ) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            outlets: False leaves the outlets alone, whatever the site file says.
+            tell: hears every alarm.
+        """
+        self.site = site
+        self.bundle: Path | None = None
+        self._clock = clock or SystemClock()
+        self._outlets = outlets
+        self._tell = tell
+        self._inbox = Inbox(site.identity.inbox)
+        self._control = Control(site.identity.state / "control")
+        self._lock: IO[str] | None = None
+        self._store: Store
+        self._devices: Devices
+        self.engine: Engine
+
+    async def __aenter__(self) -> Self:
+        """Open everything, in the order in which a failure loses least."""
+        state = self.site.identity.state
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = take_lock(state)
+        self._inbox.prepare()
+        self._control.prepare()
+        self._signer = FileSigner.read(self.site.identity.key_file)
+        self._declaration = read_declaration(self.site)
+        self._store = SqliteStore(state / "site.sqlite")
+        keeper = open_keeper(self.site, self._store, self._clock)
+        check_declaration(self.site, keeper, self._declaration)
+        self._devices = await open_devices(self.site, self._clock, outlets=self._outlets)
+        self.engine = self._engine(keeper)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close everything; what binds stays bound."""
+        await self._devices.close()
+        self._store.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT, or until our own fault ends it."""
+        work = [self.engine.run(), self._receive(), self._obey_control(), self._say()]
+        tasks = [asyncio.create_task(each) for each in work]
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: [each.cancel() for each in tasks])
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if not task.cancelled():
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.write_status()
+
+    def write_status(self) -> None:
+        """Write ``state/status.json``, whole or not at all."""
+        value = status_of(self.site, self.engine, now_s=self._clock.wall_s(), bundle=str(self.bundle or ""))
+        path = self.site.identity.state / "status.json"
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(value, indent=2), encoding="utf-8")
+        part.replace(path)
+
+    async def _receive(self) -> None:
+        async for name, data in self._inbox.arrivals():
+            self._inbox.take(name, data, self.engine.receive)
+
+    async def _obey_control(self) -> None:
+        acts = {"arm": self.engine.arm, "disarm": self.engine.disarm}
+        while True:
+            self._control.answer(acts)
+            await asyncio.sleep(0.2)
+
+    async def _say(self) -> None:
+        while True:
+            self.write_status()
+            await asyncio.sleep(1.0)
+
+    def _engine(self, keeper: Keeper) -> Engine:
+        site = self.site
+        planner = Planner(site.table, site.equipment, ramp=site.ramp, protected_w=site.protected_watts)
+        observer = Observer(
+            table=site.table,
+            meters=self._devices.meters,
+            bmcs=self._devices.bmcs,
+            keeper=keeper,
+            clock=self._clock,
+            operator=site.identity.operator,
+            window_s=site.periods.window_s,
+            within_s=site.timing.command_s,
+        )
+        return Engine(
+            keeper=keeper,
+            planner=planner,
+            observer=observer,
+            ports=Ports(
+                store=self._store,
+                clock=self._clock,
+                notifier=JournalNotifier(self._note),
+                bmcs=self._devices.bmcs,
+                outlets=self._devices.outlets,
+            ),
+            timing=site.timing,
+            periods=site.periods,
+            operator=site.identity.operator,
+            on_verdict=self._write_evidence,
+        )
+
+    def _note(self, code: str, text: str) -> None:
+        self._store.commit(journal=[self.engine.keeper.line(code, "", text)])
+        self._tell(code, text)
+
+    def _write_evidence(self) -> None:
+        """Write the bundle of the verdict that is due, and remember its name for the next one."""
+        engine = self.engine
+        proof = engine.proof
+        assert proof is not None
+        assert engine.plan is not None
+        trusted = self._trusted_that_binds()
+        number = int(self._store.value("evidence_number") or b"0") + 1
+        account = Account(
+            site=self.site.identity.site,
+            controller=self.site.identity.controller,
+            number=number,
+            previous=(self._store.value("evidence_name") or b"").decode(),
+            binds=tuple(each for each in engine.decision.order.statements if trusted.entry(each)),
+            began_s=engine.began_wall_s,
+            ended_s=engine.proof_at_s,
+            window_s=self.site.periods.window_s,
+            allowed=engine.decision.caps,
+            before=engine.observer.watts_before(),
+            proof=proof,
+            target_w=engine.plan.target_w,
+            nodes=engine.reports(),
+        )
+        content = bundle_files(
+            account,
+            trusted=trusted,
+            declaration=self._declaration,
+            elements=self.site.table.to_bytes(),
+            seen=engine.observer.seen,
+            signer=self._signer,
+        )
+        directory = self.site.identity.state / _EVIDENCE / f"{number:06}"
+        directory.parent.mkdir(exist_ok=True)
+        write_bundle(directory, content)
+        name = parse(content["evidence.json"]).name
+        self._store.commit(
+            values={"evidence_number": str(number).encode(), "evidence_name": name.encode()},
+            journal=[engine.keeper.line("verdict", name, f"{proof.word}: {'; '.join(proof.reasons)}")],
+        )
+        self.bundle = directory
+
+    def _trusted_that_binds(self) -> TrustedSet:
+        names = self.engine.decision.order.statements
+        for trusted in self.engine.keeper.charters:
+            if any(trusted.entry(each) for each in names):
+                return trusted
+        return self.engine.keeper.charters[0]
+
+
+def take_lock(state: Path) -> IO[str]:
+    """Return the lock of a state directory. Raises UsageError if another controller holds it."""
+    file = (state / "lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as cause:
+        file.close()
+        raise UsageError(
+            "another controller runs on this state directory", where=str(state), hint="grandpause site status"
+        ) from cause
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file
+
+
+def open_keeper(site: SiteFile, store: Store, clock: Clock) -> Keeper:
+    """Boot the keeper from the store and the charters that the site file pins."""
+    return Keeper.boot(
+        site=site.identity.site,
+        controller=site.identity.controller,
+        store=store,
+        clock=clock,
+        fresh_nonce=lambda: secrets.token_hex(NONCE_BYTES),
+        charters=[(each.id, [_read(path) for path in each.files]) for each in site.charters],
+        elements=site.table.by_id,
+    )
+
+
+def read_declaration(site: SiteFile) -> bytes:
+    """Return the declaration's envelope. Raises SiteFileError if it is not there."""
+    return _read(site.identity.declaration_file)
+
+
+def check_declaration(site: SiteFile, keeper: Keeper, data: bytes) -> None:
+    """Refuse a site file that is not the one that was declared.
+
+    Raises:
+        SiteFileError: the elements table, site or operator differ.
+        TrustError: the declaration does not count.
+    """
+    path = str(site.identity.declaration_file)
+    try:
+        _, statement = decode_only(data)
+        keeper.receive(data)
+    except (StatementError, TrustError) as cause:
+        raise cause.at(path) from cause
+    if not isinstance(statement, Declaration):
+        raise SiteFileError("is no declaration", where=path)
+    table = site.table.to_bytes()
+    declared = statement.elements
+    same = statement.site == site.identity.site and statement.operator == site.identity.operator
+    if not same or declared.size != len(table) or declared.sha256 != hashlib.sha256(table).hexdigest():
+        raise SiteFileError(
+            "the site file differs from what was declared",
+            where=path,
+            hint="sign a new declaration: grandpause site declare",
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as cause:
+        raise SiteFileError(f"cannot be read: {cause.strerror}", where=str(path)) from cause

@@ -1,0 +1,317 @@
+"""Keeps what counts: the trusted sets, the memory, and their order of writing. (design.md, part 7)
+
+Everything that raises or lowers passes here, and is on disk before anyone hears of it: persist (latch and
+standby first), then act, then acknowledge. The keeper itself does no IO but through its store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from grandpause.core.ceiling import Ceiling, InForce, allowed, ceiling
+from grandpause.core.envelope import Kind
+from grandpause.core.memory import Memory, disarmed, latched, restarted
+from grandpause.core.model import Caps, Interval
+from grandpause.core.plan import Order, order_of
+from grandpause.core.statement.acts import Restart, RestartPurpose
+from grandpause.core.statement.facts import Reading
+from grandpause.core.timekeeping import TimeKeeper
+from grandpause.core.trust import Admission, Standing, TrustedSet, charter_named_by
+from grandpause.errors import StatementError, TrustError
+from grandpause.ports import Clock, JournalLine, Store, StoredStatement
+
+SEEN_EVERY_S = 60
+_SEEN = "seen_s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What holds for the site at one moment.
+
+    Attributes:
+        caps: allowed caps: the lowest ceiling of every charter, and the latch.
+        ceiling: the same without the latch.
+        order: what to do about it.
+    """
+
+    caps: Caps
+    ceiling: Caps
+    in_force: tuple[InForce, ...]
+    memory: Memory
+    order: Order
+
+    @property
+    def binds(self) -> bool:
+        """Whether anything holds the site below what is rated."""
+        return bool(self.caps) or self.memory.standby is not None
+
+
+class Keeper:
+    """One site's statements and memory. Create it with ``boot``."""
+
+    def __init__(
+        self,
+        *,
+        site: str,
+        controller: str,
+        store: Store,
+        clock: Clock,
+        fresh_nonce: Callable[[], str],
+        sets: Sequence[TrustedSet],
+        memory: Memory,
+    ) -> None:
+        """Take what was loaded; use ``boot`` instead."""
+        self.site = site
+        self.controller = controller
+        self.memory = memory
+        self._store = store
+        self._clock = clock
+        self._fresh_nonce = fresh_nonce
+        self._sets = {each.charter_id: each for each in sets}
+        floor = int(store.value(_SEEN) or b"0")
+        self._seen_s = floor
+        self._time = {
+            each.charter_id: TimeKeeper(error_s=each.newest.clock_error_s, floor_s=floor) for each in sets
+        }
+
+    @classmethod
+    def boot(
+        cls,
+        *,
+        site: str,
+        controller: str,
+        store: Store,
+        clock: Clock,
+        fresh_nonce: Callable[[], str],
+        charters: Iterable[tuple[str, Sequence[bytes]]],
+        elements: Iterable[str],
+    ) -> Keeper:
+        """Load everything, and write the new nonce before anything else happens.
+
+        Args:
+            charters: (charter id, the envelopes of its versions) of every pinned charter.
+            elements: ids of every element, for the standby after a loss of state: all may stay on
+                until they are seen to be off.
+
+        Raises:
+            TrustError: a charter file is not the pinned charter, or does not count.
+            StoreError: the store failed or holds damaged state.
+        """
+        sets, installed = _load_sets(charters, store.statements(), Interval.around(clock.wall_s(), error_s=0))
+        memory = store.memory()
+        lines = []
+        if memory is None:
+            memory = Memory(nonce=fresh_nonce(), standby=frozenset(elements))
+            lines.append(("boot", "no state: standby; what is on may stay on, nothing is started"))
+        else:
+            memory = replace(memory, nonce=fresh_nonce())
+            lines.append(("boot", f"armed: {memory.armed}; latch: {len(memory.latch.entries)} cap(s)"))
+        keeper = cls(
+            site=site,
+            controller=controller,
+            store=store,
+            clock=clock,
+            fresh_nonce=fresh_nonce,
+            sets=sets,
+            memory=memory,
+        )
+        keeper._commit(
+            memory, statements=installed, journal=[keeper.line(code, "", text) for code, text in lines]
+        )
+        return keeper
+
+    @property
+    def charters(self) -> Sequence[TrustedSet]:
+        """The trusted set of every pinned charter."""
+        return tuple(self._sets.values())
+
+    @property
+    def clock_stepped(self) -> bool:
+        """Whether the wall clock disagrees with the boot-time clock by more than its stated error."""
+        return any(each.stepped for each in self._time.values())
+
+    def receive(self, data: bytes) -> Admission:
+        """Admit one envelope and write it, with the latch that follows from it, before returning.
+
+        Raises:
+            StatementError, TrustError: refused; nothing changed.
+            StoreError: it could not be written; the controller must end.
+        """
+        trusted, now, admission = self._admit(data)
+        entry = trusted.entry(admission.name)
+        assert entry is not None
+        memory = self.memory
+        lines = [
+            self.line("admitted", admission.name, f"{admission.kind}: {admission.standing} {admission.why}")
+        ]
+        restart = entry.statement
+        usable = admission.standing is Standing.COUNTS and admission.name not in memory.used
+        if isinstance(restart, Restart) and usable:
+            memory, line = self._use_restart(admission.name, restart)
+            lines.append(line)
+        stored = StoredStatement(charter=trusted.charter_id, data=data, admitted=now)
+        memory = latched(memory, self._in_force(), fresh_nonce=self._fresh_nonce())
+        if admission.changed or memory != self.memory:
+            self._commit(memory, statements=[stored], journal=lines)
+        return admission
+
+    def decide(self) -> Decision:
+        """Return what holds now, after writing a latch that time alone has lowered."""
+        ceilings = self._ceilings()
+        in_force = tuple(each for one in ceilings for each in one.in_force)
+        memory = latched(self.memory, in_force, fresh_nonce=self._fresh_nonce())
+        wall = self._clock.wall_s()
+        if memory != self.memory or wall >= self._seen_s + SEEN_EVERY_S:
+            self._commit(memory)
+        unlatched = allowed(ceilings, Caps())
+        caps = unlatched.lowered(memory.latch)
+        return Decision(
+            caps=caps,
+            ceiling=unlatched,
+            in_force=in_force,
+            memory=memory,
+            order=order_of(ceilings, memory, caps),
+        )
+
+    def arm(self) -> None:
+        """Let commands be sent from now on. A logged act."""
+        memory = latched(replace(self.memory, armed=True), self._in_force(), fresh_nonce=self._fresh_nonce())
+        self._commit(memory, journal=[self.line("armed", "", "commands may be sent")])
+
+    def disarm(self) -> None:
+        """Send no more commands. A logged act; clears nothing.
+
+        Raises:
+            TrustError: something binds, and the restart quorum has not allowed it.
+        """
+        memory = disarmed(
+            self.memory,
+            ceiling=allowed(self._ceilings(), Caps()),
+            permission=self._permission_to_disarm(),
+            site=self.site,
+            controller=self.controller,
+            now=next(iter(self._now().values())),
+        )
+        self._commit(memory, journal=[self.line("disarmed", "", "observe only; latch and standby stay")])
+
+    def seen_off(self, elements: Iterable[str]) -> None:
+        """During a standby: what was seen to be off may not come on any more."""
+        if self.memory.standby is None:
+            return
+        left = self.memory.standby - frozenset(elements)
+        if left != self.memory.standby:
+            self._commit(replace(self.memory, standby=left))
+
+    def signed_reading(self, data: bytes) -> tuple[Reading, str]:
+        """Return a signed reading and the body that signed it, under whichever charter it names.
+
+        Raises:
+            StatementError, TrustError: not a reading of a pinned charter's key.
+        """
+        charter = charter_named_by(data)
+        trusted = self._sets.get(charter or "")
+        if trusted is None:
+            raise TrustError("names a charter that is not pinned here", where="reading.charter")
+        reading, body = trusted.reader_of(data)
+        if reading.site != self.site:
+            raise TrustError(f"is for site {reading.site}", where="reading.site")
+        return reading, body
+
+    def line(self, code: str, subject: str, text: str) -> JournalLine:
+        """Return a journal line dated now."""
+        return JournalLine(at_s=self._clock.wall_s(), code=code, subject=subject, text=text)
+
+    def _admit(self, data: bytes) -> tuple[TrustedSet, Interval, Admission]:
+        charter = charter_named_by(data)
+        times = self._now()
+        if charter is not None:
+            trusted = self._sets.get(charter)
+            if trusted is None:
+                raise TrustError("names a charter that is not pinned here", where="charter")
+            return trusted, times[charter], trusted.admit(data, now=times[charter])
+        # A later version of a charter names only its predecessor: each pinned charter looks at it.
+        refusal: TrustError | StatementError | None = None
+        for charter_id, trusted in self._sets.items():
+            try:
+                admission = trusted.admit(data, now=times[charter_id])
+            except TrustError as cause:
+                refusal = cause
+                continue
+            return trusted, times[charter_id], admission
+        raise refusal or TrustError("no charter is pinned here", where="charter")
+
+    def _use_restart(self, name: str, restart: Restart) -> tuple[Memory, JournalLine]:
+        if restart.purpose is RestartPurpose.DISARM:
+            return self.memory, self.line("restart", name, "kept as a permission to disarm")
+        memory = restarted(
+            self.memory,
+            name,
+            restart,
+            site=self.site,
+            controller=self.controller,
+            ceiling=allowed(self._ceilings(), Caps()),
+            now=next(iter(self._now().values())),
+            fresh_nonce=self._fresh_nonce(),
+        )
+        return memory, self.line("restart", name, "used: latch raised to what it allows, standby over")
+
+    def _permission_to_disarm(self) -> tuple[str, Restart] | None:
+        for trusted in self._sets.values():
+            for entry in trusted.counting(Kind.RESTART):
+                restart = entry.statement
+                if (
+                    isinstance(restart, Restart)
+                    and restart.purpose is RestartPurpose.DISARM
+                    and entry.name not in self.memory.used
+                    and restart.nonces.get(self.controller) == self.memory.nonce
+                ):
+                    return entry.name, restart
+        return None
+
+    def _now(self) -> dict[str, Interval]:
+        wall, monotonic = self._clock.wall_s(), self._clock.monotonic_s()
+        return {
+            charter: each.observe(wall_s=wall, monotonic_s=monotonic) for charter, each in self._time.items()
+        }
+
+    def _ceilings(self) -> list[Ceiling]:
+        now = self._now()
+        return [ceiling(each, site=self.site, now=now[name]) for name, each in self._sets.items()]
+
+    def _in_force(self) -> tuple[InForce, ...]:
+        return tuple(each for one in self._ceilings() for each in one.in_force)
+
+    def _commit(
+        self,
+        memory: Memory,
+        *,
+        statements: Sequence[StoredStatement] = (),
+        journal: Sequence[JournalLine] = (),
+    ) -> None:
+        seen = max(self._seen_s, min(each.earliest for each in self._now().values()))
+        self._store.commit(
+            statements=statements, memory=memory, values={_SEEN: str(seen).encode()}, journal=journal
+        )
+        self._seen_s = seen
+        self.memory = memory
+
+
+def _load_sets(
+    charters: Iterable[tuple[str, Sequence[bytes]]], stored: Sequence[StoredStatement], now: Interval
+) -> tuple[list[TrustedSet], list[StoredStatement]]:
+    """Return a set for each pinned charter, and the charter files that the store does not have yet.
+
+    What is stored is admitted with the time of its first admission, so that a reboot moves no date.
+    """
+    sets = []
+    installed = []
+    for charter_id, files in charters:
+        trusted = TrustedSet(charter_id)
+        for each in stored:
+            if each.charter == charter_id:
+                trusted.admit(each.data, now=each.admitted)
+        new = [data for data in files if trusted.admit(data, now=now).changed]
+        installed += [StoredStatement(charter=charter_id, data=data, admitted=now) for data in new]
+        sets.append(trusted)
+    return sets, installed

@@ -1,0 +1,1 @@
+"""Where a controller keeps what it must never lose; one file a store."""
