@@ -320,7 +320,5 @@ def _read_outlet(table: Table, names: tuple[str, ...]) -> dict[str, OutletPlace]
         text = fill(table, "outlet", number, name)
         if not text.isdecimal():
             table.refuse("outlet", f"{text!r} is no outlet number")
-        places[name] = OutletPlace(
-            unit=fill(table, "unit", unit, name), number=int(text), switch=switch
-        )
+        places[name] = OutletPlace(unit=fill(table, "unit", unit, name), number=int(text), switch=switch)
     return places

@@ -9,7 +9,19 @@ import pytest
 from pysnmp.proto import rfc1902
 
 from devices.snmp.conftest import APC_WALKS, RPDU, RPDU2, RPDU2_STATE, SPDU
-from devices.snmp.wire import READ, SET, WRITE, Asked, Shelf, SnmpSim, agent_with, integer, tapped
+from devices.snmp.wire import (
+    READ,
+    SET,
+    WRITE,
+    Asked,
+    Shelf,
+    SnmpSim,
+    agent_with,
+    integer,
+    read_walk,
+    tapped,
+    writable,
+)
 from grandpause.core.model import Act, Power, Reply
 from grandpause.drivers.snmp import Community, Identities, Outlet, Peer, SnmpClient, SnmpOutlets
 from grandpause.errors import OwnFault, SiteFileError

@@ -98,6 +98,15 @@ def test_the_example_is_read() -> None:
     assert not profile.fits("1.3.6.1.4.1.999991")
 
 
+def test_the_example_of_the_manual_is_read_and_its_mistake_is_refused_as_printed() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "operate" / "write-a-pdu-profile.md").read_text("utf-8")
+    example = manual.split("```toml\n")[1].split("```")[0]
+    assert parse_profile(example.encode(), file="acme-pdu.toml").name == "acme-pdu"
+    with pytest.raises(FormError) as refused:
+        parse_profile(example.replace("on = [2] }", "on = [1, 2] }").encode(), file="acme-pdu.toml")
+    assert f"`{refused.value}`" in manual
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_refused_naming_file_and_field(mistake: str) -> None:
     right, wrong, field = MISTAKES[mistake]

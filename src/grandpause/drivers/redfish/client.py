@@ -40,6 +40,7 @@ T = TypeVar("T")
 
 _SESSIONS = "/redfish/v1/SessionService/Sessions"
 _UNAUTHORIZED = 401
+_CLOSED_AT_ONCE = 500
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,9 +132,10 @@ class Client:
         """Close every connection, also those under way."""
         self._closed = True
         self._window.close()
-        for connection in self._idle.values():
-            connection.close()
-        self._idle.clear()
+        while self._idle:
+            for _ in range(min(len(self._idle), _CLOSED_AT_ONCE)):
+                self._idle.popitem()[1].close()
+            await asyncio.sleep(0)  # lets go of these before the next ones write their goodbye
         for connection in tuple(self._busy):
             connection.abort()
         await asyncio.sleep(0)  # the loop closes a transport in its next round
@@ -171,9 +173,7 @@ class Client:
         peer.token = token
 
     async def _send(self, peer: Peer, request: Request, authority: bytes) -> Response:
-        host = peer.target.host
-        address = f"[{host}]:{peer.target.port}" if ":" in host else f"{host}:{peer.target.port}"
-        content = encode_request(request, host=address, authority=authority)
+        content = encode_request(request, host=_host_header(peer.target), authority=authority)
         connection = self._idle.pop(peer.element, None)
         if connection is not None and connection.usable:
             try:
@@ -263,6 +263,13 @@ def _judge_of(security: Pinned) -> Judge:
             raise DeviceRefused(f"certificate pin differs: it shows {format_pin(shown)}")
 
     return judge
+
+
+def _host_header(target: Target) -> str:
+    """Return host and port as the Host header has them: without the scheme's own port (RFC 9110, 7.2)."""
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    usual = 80 if isinstance(target.security, PlainHttp) else 443
+    return host if target.port == usual else f"{host}:{target.port}"
 
 
 def _basic(peer: Peer) -> bytes:

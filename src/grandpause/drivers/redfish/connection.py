@@ -147,6 +147,9 @@ class Connection(asyncio.Protocol):
         """Tell whoever waits."""
         self._end(f"connection lost: {exc}" if exc else "")
         self._transport = None
+        if self._tls is not None:  # a kept connection that its BMC closed may lie here for long
+            self._tls = None
+            del self._incoming, self._outgoing
 
     def _take(self, data: bytes) -> None:
         if self._finished:

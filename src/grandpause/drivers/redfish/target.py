@@ -26,7 +26,8 @@ class Auth(StrEnum):
     BASIC = "basic"
     """With every request: one request fewer on the stop path."""
     SESSION = "session"
-    """Once, for a token that is renewed once when the BMC no longer knows it."""
+    """Once, for a token that is renewed once when the BMC no longer knows it. BMCs allow few sessions and
+    end an unused one themselves; one more request before the first command of a cold stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,12 @@ from grandpause.errors import DeviceRefused, DeviceUnreachable, OwnFault, SiteFi
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 """Room for the answers of a few thousand devices that are asked at one moment."""
 
+REQUESTS_AT_ONCE = 256
+"""Requests under way in all: so many answers fit the socket's buffer even where the kernel keeps it small.
+
+A device that hangs holds one of these for its own deadline, and delays no other beyond that.
+"""
+
 ENGINE_PATIENCE_S = 60
 """When pysnmp itself forgets a request; every call has a shorter deadline of its own."""
 
@@ -93,6 +99,7 @@ class SnmpClient:
         self._set = cmdgen.SetCommandGenerator()
         self._ways: dict[Credential, str] = {}
         self._targets: dict[Peer, str] = {}
+        self._window = asyncio.Semaphore(REQUESTS_AT_ONCE)
 
     @classmethod
     async def open(cls) -> Self:
@@ -160,6 +167,20 @@ class SnmpClient:
         if within_s <= 0:
             raise NoAnswer("no time left to ask", where=str(peer))
         self.enrol(peer)
+        try:
+            async with asyncio.timeout(within_s), self._window:
+                indication, status, index, bindings, _ = await self._send(generator, peer, questions)
+        except TimeoutError:
+            raise no_answer(peer, within_s) from None
+        raise_indication(indication, peer, within_s)
+        raise_status(int(status), int(index), questions, peer)
+        if [tuple(name) for name, _ in bindings] != [tuple(name) for name, _ in questions]:
+            raise DeviceUnreachable("answered other objects than asked for", where=str(peer))
+        return list(bindings)
+
+    def _send(
+        self, generator: Any, peer: Peer, questions: list[tuple[Any, Any]]
+    ) -> asyncio.Future[tuple[Any, ...]]:
         answered: asyncio.Future[tuple[Any, ...]] = asyncio.get_running_loop().create_future()
 
         def arrived(_engine: Any, _handle: Any, *answer: Any) -> None:
@@ -173,16 +194,7 @@ class SnmpClient:
             raise DeviceUnreachable(f"could not be asked: {error}", where=str(peer)) from error
         if self._transport.fault is not None:
             raise DeviceUnreachable(f"could not be asked: {self._transport.fault}", where=str(peer))
-        try:
-            async with asyncio.timeout(within_s):
-                indication, status, index, bindings, _ = await answered
-        except TimeoutError:
-            raise no_answer(peer, within_s) from None
-        raise_indication(indication, peer, within_s)
-        raise_status(int(status), int(index), questions, peer)
-        if [tuple(name) for name, _ in bindings] != [tuple(name) for name, _ in questions]:
-            raise DeviceUnreachable("answered other objects than asked for", where=str(peer))
-        return list(bindings)
+        return answered
 
     def _way_of(self, credential: Credential) -> str:
         way = self._ways.get(credential)

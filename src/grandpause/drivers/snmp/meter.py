@@ -84,6 +84,7 @@ class SnmpMeter:
 
     async def check(self, *, within_s: float) -> Sequence[Finding]:
         """Say whether the device answers, is known, and gives plausible watts on every channel."""
+        deadline = asyncio.get_running_loop().time() + within_s
         try:
             identity = await self._identities.of(self._peer, within_s=within_s)
         except DeviceError as error:
@@ -98,7 +99,7 @@ class SnmpMeter:
             return [*findings, Finding(level="fail", subject=self._meter, message=message, mend=mend)]
         maturity = identity.metering.maturity
         findings.append(maturity_finding(self._meter, "metering", identity.metered_by, maturity))
-        readings = await self._read(within_s)
+        readings = await self._read(deadline - asyncio.get_running_loop().time())
         return [*findings, *(self._value_finding(*each) for each in readings.items())]
 
     async def close(self) -> None:

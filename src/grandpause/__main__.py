@@ -1,0 +1,5 @@
+"""``python -m grandpause``."""
+
+from grandpause.cli import main
+
+main()

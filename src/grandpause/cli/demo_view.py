@@ -1,0 +1,143 @@
+"""The demo's live view in the terminal: stages, node states, outcomes, watts."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from grandpause.core.evidence import totals
+from grandpause.core.model import Stage
+from grandpause.core.rendering import SECRET_RETURNS, caps_in_words, watts
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.panel import Panel
+    from rich.table import Table
+
+    from grandpause.cli.demo import Story
+    from grandpause.site.engine import Engine
+
+_STAGES = (Stage.SOFT_OFF, Stage.FORCE_OFF, Stage.OUTLET_OFF, Stage.PROVE, Stage.HOLD)
+_BAR = 40
+_LINES = 9
+_REFRESH_S = 0.2
+_SQUARES = {
+    "kept": "[bright_green]■[/]",
+    "waiting": "[green]■[/]",
+    "sent": "[yellow]■[/]",
+    "watching": "[yellow]■[/]",
+    "backoff": "[red]■[/]",
+    "doubting": "[red]■[/]",
+    "exhausted": "[bold red]×[/]",
+    "off": "[bright_black]■[/]",
+}
+
+
+class View:
+    """Shows the story: live on a terminal, as lines elsewhere, or not at all."""
+
+    def __init__(self, story: Story, *, live: bool, quiet: bool) -> None:
+        self._story = story
+        self._live = live
+        self._quiet = quiet
+        self._told = 0
+
+    async def watch(self, engine: Engine) -> None:
+        """Show until cancelled."""
+        if self._live:
+            from rich.live import Live
+
+            with Live(self.render(engine), refresh_per_second=5) as live:
+                try:
+                    while True:
+                        live.update(self.render(engine))
+                        await asyncio.sleep(_REFRESH_S)
+                finally:
+                    live.update(self.render(engine))
+        try:
+            while True:
+                self._print_new()
+                await asyncio.sleep(_REFRESH_S)
+        finally:
+            self._print_new()
+
+    def render(self, engine: Engine) -> Panel:
+        """Return one frame."""
+        from rich.console import Group
+        from rich.panel import Panel
+        from rich.text import Text
+
+        story = Text("\n".join(self._story.lines[-_LINES:]))
+        parts: list[RenderableType] = [
+            self._facts(engine),
+            self._stages(engine),
+            self._hall(engine),
+            story,
+            Text(SECRET_RETURNS, style="yellow"),
+        ]
+        return Panel(Group(*parts), title=f"grandpause demo: {self._story.chapter}", width=100)
+
+    def _facts(self, engine: Engine) -> Table:
+        from rich.table import Table
+
+        decision, proof = engine.decision, engine.proof
+        states, outcomes = totals(engine.reports())
+        table = Table.grid(padding=(0, 2))
+        armed = "armed" if decision.memory.armed else "[yellow]observe only[/]"
+        standby = ", standby" if decision.memory.standby is not None else ""
+        table.add_row("site", f"{armed}{standby}; allowed: {caps_in_words(decision.caps)}")
+        before = engine.observer.watts_before()
+        for path, value in sorted((proof.path_watts if proof else {}).items()):
+            most = max(before.get(path, value), value, 1)
+            bar = "█" * max(1, round(_BAR * value / most))
+            owner = "signed by the utility" if path == "feeds" else "the operator's, by outlet"
+            table.add_row(path, f"[cyan]{bar:<{_BAR}}[/] {watts(value):>8}  {owner}")
+        if engine.stop.plan is not None:
+            target = f"at most {watts(engine.stop.plan.target_w)} expected at the end"
+            table.add_row("target", target)
+            table.add_row("nodes", _counts({str(each): count for each, count in states.items()}))
+            table.add_row("outcomes", _counts({str(each): count for each, count in outcomes.items()}))
+        word = str(proof.word).upper() if proof and engine.stop.plan else "-"
+        colour = "bold green" if word == "PROVEN" else "red"
+        table.add_row(
+            "verdict", f"[{colour}]{word}[/] {proof.proven_by if proof and word == 'PROVEN' else ''}"
+        )
+        return table
+
+    def _stages(self, engine: Engine) -> RenderableType:
+        from rich.text import Text
+
+        line = Text("stages   ")
+        for stage in _STAGES:
+            here = engine.stop.stage is stage
+            line.append(f" {stage} ", style="reverse bold" if here else "dim")
+            line.append(" ")
+        return line
+
+    def _hall(self, engine: Engine) -> RenderableType:
+        from rich.text import Text
+
+        runs = engine.stop.runs
+        rows: dict[str, list[str]] = {}
+        for name in engine.observer.elements:
+            phase = runs[name].phase.value if name in runs else "kept"
+            rows.setdefault(name.partition("n")[0], []).append(_SQUARES[phase])
+        lines = ["".join(each) for each in rows.values()]
+        folded = ["  ".join(lines[at : at + 4]) for at in range(0, len(lines), 4)]
+        phases = Counter(each.phase.value for each in runs.values())
+        legend = "  ".join(f"{_SQUARES[name]} {count} {name}" for name, count in sorted(phases.items()))
+        return Text.from_markup("\n" + "\n".join(folded) + "\n" + legend + "\n")
+
+    def _print_new(self) -> None:
+        if self._quiet:
+            return
+        for line in self._story.lines[self._told :]:
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+        self._told = len(self._story.lines)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "-"
