@@ -13,10 +13,9 @@ from grandpause.core.model import Act, Power
 from grandpause.sim.redfish import serve_bmcs
 
 if TYPE_CHECKING:
-    from tests.sim.conftest import Connect, HandClock
-
     from grandpause.sim.plant import Plant
     from grandpause.sim.redfish import BmcFarm
+    from sim.conftest import Connect, HandClock
 
 NODE = "r01n03"
 RESET = "/redfish/v1/Systems/1/Actions/ComputerSystem.Reset"

@@ -19,10 +19,9 @@ from grandpause.sim.machines import H100X8
 from grandpause.sim.redfish import serve_bmcs
 
 if TYPE_CHECKING:
-    from tests.sim.conftest import Client, Connect, HandClock
-
     from grandpause.sim.plant import Plant
     from grandpause.sim.redfish import BmcFarm
+    from sim.conftest import Client, Connect, HandClock
 
 NODE = "r01n01"
 SYSTEM = "/redfish/v1/Systems/1"

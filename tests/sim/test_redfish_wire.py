@@ -13,9 +13,8 @@ from grandpause.sim.redfish import BmcFarm, serve_bmcs
 from grandpause.sim.redfish.wire import MAXIMUM_REQUEST_BYTES
 
 if TYPE_CHECKING:
-    from tests.sim.conftest import HandClock
-
     from grandpause.sim.plant import Plant
+    from sim.conftest import HandClock
 
 GET_ROOT = b"GET /redfish HTTP/1.1\r\nHost: bmc\r\n\r\n"
 GET_MISSING = b"GET /redfish/v1/odata HTTP/1.1\r\nHost: bmc\r\n\r\n"

@@ -63,7 +63,8 @@ def plan_value(site: SiteFile, limit: Limit, plan: Plan) -> dict[str, Any]:
 def print_plan(out: Console, value: dict[str, Any]) -> None:
     """Print the plan for people."""
     cut = [each["node"] for each in value["cut"]]
-    out.print(f"site {value['site']}: {value['ceiling']} ({value['profile']}, category {value['category']})")
+    manner = f"{value['profile']}, category {value['category']}"
+    out.print(f"site {value['site']}: {value['ceiling']} ({manner})")
     out.print(
         f"stay on      {len(value['keep'])}: {fold(value['keep']) if value['keep'] else 'none'}",
         soft_wrap=True,
@@ -86,8 +87,8 @@ def print_plan(out: Console, value: dict[str, Any]) -> None:
         f" over {each['hours']:g} h (RAND 2026)"
     )
     out.print(
-        f"homes        {each['homes_by_energy']:,} by energy (EIA 2020), {each['homes_by_capacity']:,} by capacity"
-        " (1.2 kW each)"
+        f"homes        {each['homes_by_energy']:,} by energy (EIA 2020),"
+        f" {each['homes_by_capacity']:,} by capacity (1.2 kW each)"
     )
     for name, text in (
         ("blocked", "nothing can be sent to"),

@@ -19,9 +19,8 @@ def print_status(out: Console, said: dict[str, Any]) -> None:
     if said["verdict"]:
         colour = "green" if said["verdict"] == "proven" else "red"
         out.print(f"verdict      [{colour}]{said['verdict'].upper()}[/] {said['proven_by']}")
-        out.print(
-            f"stage        {said['stage']}; {said['on_their_way']} on their way, {said['untouched']} untouched"
-        )
+        progress = f"{said['on_their_way']} on their way, {said['untouched']} untouched"
+        out.print(f"stage        {said['stage']}; {progress}")
         for title in ("nodes", "outcomes"):
             counts = (f"{count} {name}" for name, count in said[title].items() if count)
             out.print(f"{title:12} {', '.join(counts)}")

@@ -164,9 +164,10 @@ def _metered(state: Stop, event: Metered, now_s: float, effects: list[Effect]) -
             _cue(state, run, Cue.METERED_OFF, now_s, effects)
         elif power is Power.ON and run.phase is Phase.OFF:
             if now_s - run.off_since >= state.timing.settle_s:
+                first = run.outcome is not Outcome.CONTRADICTED
                 run.outcome = Outcome.CONTRADICTED
                 run.detail = "claims to be off, and its meter shows that it is on"
-                if not run.residual:
+                if first and not run.residual:
                     effects.append(Alarm("contradicted", name, run.detail))
                 _cue(state, run, Cue.METERED_ON, now_s, effects)
         elif run.outcome is Outcome.CONFIRMED_BY_METER:

@@ -1,4 +1,4 @@
-"""Keys in files: PKCS#8 PEM for the private key (0600, optionally with a passphrase), JSON for the public one.
+"""Keys in files: PKCS#8 PEM for the private key (0600, maybe with a passphrase), JSON for the public one.
 
 The private key file is what OpenSSL reads too (``openssl pkey -in FILE``).
 """

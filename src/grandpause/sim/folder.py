@@ -224,9 +224,7 @@ pins = [{json.dumps(served.bmc_pin)}]
     )
     # Each node hangs on one outlet of both units of its row, by its place in the row.
     switch = "" if outlets else "switch = false\n"
-    parts += [
-        f'[[nodes.outlets]]\nunit = "row{{n1}}{side}"\noutlet = "{{i2}}"\n{switch}' for side in "ab"
-    ]
+    parts += [f'[[nodes.outlets]]\nunit = "row{{n1}}{side}"\noutlet = "{{i2}}"\n{switch}' for side in "ab"]
     for index, unit in enumerate(units):
         parts.append(
             f"""[[units]]

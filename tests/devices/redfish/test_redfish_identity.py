@@ -14,12 +14,13 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.redfish.raw_bmc import RESET, SYSTEM, RawBmc, driver_of, raw_bmc
+from devices.redfish.raw_bmc import RESET, SYSTEM, RawBmc, WallClock, driver_of, raw_bmc
 from grandpause.core.model import Act, Reply
 from grandpause.drivers.redfish import (
     Credentials,
     Pinned,
     PlainHttp,
+    RedfishActuator,
     Target,
     Verified,
     format_pin,
@@ -155,6 +156,15 @@ async def test_the_certificates_name_may_differ_from_the_address() -> None:
     security = Verified(authorities_pem=shown.certificate_pem.decode(), name="bmc.invalid")
     async with tls_bmc(shown) as bmc, driver_of(bmc.port, security=security) as driver:
         assert (await driver.command("n1", Act.FORCE_OFF, within_s=5)).reply is Reply.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    "text", ["no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_authorities_that_are_no_certificates_stop_the_start(text: str) -> None:
+    target = Target(host="127.0.0.1", security=Verified(authorities_pem=text), credentials=LOGIN)
+    with pytest.raises(SiteFileError, match="not certificates"):
+        RedfishActuator({"n1": target}, clock=WallClock())
 
 
 async def test_plain_http_at_a_tls_address_is_unreachable() -> None:

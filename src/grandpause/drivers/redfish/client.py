@@ -6,7 +6,7 @@ import asyncio
 import base64
 import ssl
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from hmac import compare_digest
@@ -34,7 +34,7 @@ from grandpause.drivers.redfish.target import (
     is_resource_path,
 )
 from grandpause.drivers.redfish.window import Window
-from grandpause.errors import DeviceRefused, DeviceUnreachable, OwnFault
+from grandpause.errors import DeviceRefused, DeviceUnreachable, OwnFault, SiteFileError
 
 T = TypeVar("T")
 
@@ -65,13 +65,22 @@ class Client:
     Requests are sent from within ``in_turn``, which gives each BMC its place in the window.
     """
 
-    def __init__(self, limits: Limits, *, keep_warm: bool) -> None:
+    def __init__(self, targets: Iterable[Target], limits: Limits, *, keep_warm: bool) -> None:
+        """Make the TLS contexts that the targets need: one for each set of authorities, one for all pins.
+
+        Raises:
+            SiteFileError: authorities that are no certificates.
+        """
         self._limits = limits
         self._keep_warm = keep_warm
         self._window = Window(limits.window, lend_after_s=limits.lend_after_s, most_lent=limits.lent)
         self._idle: OrderedDict[str, Connection] = OrderedDict()
         self._busy: set[Connection] = set()
         self._contexts: dict[str | None, ssl.SSLContext] = {}
+        for target in targets:
+            key = _authorities(target)
+            if key not in self._contexts and not isinstance(target.security, PlainHttp):
+                self._contexts[key] = pinning_context() if key is None else verifying_context(key)
         self._closed = False
         self.handshakes = 0
         self.requests = 0
@@ -216,7 +225,8 @@ class Client:
         security = target.security
         name = (security.name or target.host) if isinstance(security, Verified) else None
         judge = _judge_of(security) if isinstance(security, Pinned) else None
-        connection = Connection(self._context(target), name=name, judge=judge)
+        context = None if isinstance(security, PlainHttp) else self._contexts[_authorities(target)]
+        connection = Connection(context, name=name, judge=judge)
         self.handshakes += 1
         try:
             await asyncio.get_running_loop().create_connection(lambda: connection, target.host, target.port)
@@ -226,16 +236,6 @@ class Client:
             connection.abort()
             raise
         return connection
-
-    def _context(self, target: Target) -> ssl.SSLContext | None:
-        """Return the one TLS context of all targets with the same authorities."""
-        security = target.security
-        if isinstance(security, PlainHttp):
-            return None
-        key = security.authorities_pem if isinstance(security, Verified) else None
-        if key not in self._contexts:
-            self._contexts[key] = verifying_context(key) if key is not None else pinning_context()
-        return self._contexts[key]
 
 
 def pinning_context() -> ssl.SSLContext:
@@ -252,8 +252,22 @@ def pinning_context() -> ssl.SSLContext:
 
 
 def verifying_context(authorities_pem: str) -> ssl.SSLContext:
-    """Return a TLS context that checks chain, dates and name; empty text means the system's authorities."""
-    return ssl.create_default_context(cadata=authorities_pem or None)
+    """Return a TLS context that checks chain, dates and name; empty text means the system's authorities.
+
+    Raises:
+        SiteFileError: the text holds no certificates.
+    """
+    try:
+        context = ssl.create_default_context(cadata=authorities_pem or None)
+    except (ssl.SSLError, ValueError) as error:
+        raise SiteFileError(f"not certificates in PEM: {error}", where="authorities") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _authorities(target: Target) -> str | None:
+    """Return whose certificates a target's must come from; None for a pin."""
+    return target.security.authorities_pem if isinstance(target.security, Verified) else None
 
 
 def _judge_of(security: Pinned) -> Judge:

@@ -30,6 +30,9 @@ class RedfishActuator:
             polling then keeps them alive. Without it idle connections are bounded, and that of a node
             that claims to be off is closed.
         learned: what an earlier ``prepare`` learned, from ``export_learned``.
+
+    Raises:
+        SiteFileError: authorities that are no certificates, or ``learned`` that was altered.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class RedfishActuator:
         self._limits = limits or Limits()
         self._clock = clock
         self._keep_warm = keep_warm
-        self._client = Client(self._limits, keep_warm=keep_warm)
+        self._client = Client(targets.values(), self._limits, keep_warm=keep_warm)
         self._peers = {name: Peer(element=name, target=target) for name, target in targets.items()}
         self._learned: dict[str, Learned] = {}
         for name, target in targets.items():
