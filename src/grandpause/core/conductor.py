@@ -9,7 +9,7 @@ changed in place: at 10,000 nodes a fresh copy for each event would cost more th
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from grandpause.core.model import Outcome, Power, Reply, Stage, VerdictWord
@@ -35,6 +35,9 @@ from grandpause.core.stop import (
     Stop,
 )
 from grandpause.errors import IllegalEvent
+
+MOST_AT_ONCE: Final = 512
+"""Timers that one step fires: the first commands leave before the last ones are made."""
 
 
 def next_wake(state: Stop) -> float | None:
@@ -69,6 +72,13 @@ def step(state: Stop, event: Event, now_s: float) -> list[Effect]:
     return effects
 
 
+def prepare(state: Stop, elements: Iterable[str]) -> None:
+    """Make the runs of ``elements`` beforehand, so that a stop of 10,000 nodes begins at once."""
+    for name in elements:
+        if name not in state.runs:
+            state.runs[name] = NodeRun(name, ())
+
+
 def _begin(state: Stop, event: Begin, now_s: float) -> None:
     plan = event.plan
     state.plan = plan
@@ -77,46 +87,57 @@ def _begin(state: Stop, event: Begin, now_s: float) -> None:
     state.deadline_s = event.deadline_s
     state.verdict = None
     state.alarmed = False
+    prepare(state, plan.keep)
+    prepare(state, (each.element for each in plan.cut))
     for name in plan.keep:
-        run = state.runs.get(name)
-        if run is None:
-            state.runs[name] = NodeRun(name, ())
-        elif run.phase is not Phase.KEPT:
+        run = state.runs[name]
+        if run.phase is not Phase.KEPT:
             run.residual = False
             _enter(state, run, Phase.KEPT)
+    claims = event.claims
     for cut in plan.cut:
-        _begin_cut(state, cut, event.claims.get(cut.element, Power.UNKNOWN), now_s)
-    state.pending = sum(each.open for each in state.runs.values())
+        _begin_cut(state, cut, claims.get(cut.element, Power.UNKNOWN), now_s)
+    # The slots were appended in no particular order.
+    heapq.heapify(state.timers)
 
 
 def _begin_cut(state: Stop, cut: Cut, claim: Power, now_s: float) -> None:
-    run = state.runs.get(cut.element)
-    if run is None:
-        run = state.runs[cut.element] = NodeRun(cut.element, cut.ladder)
-    elif run.phase not in {Phase.KEPT, Phase.WAITING}:
-        # Already on its way down. A stricter plan may take a rung away from under it: then it goes on
-        # at once by the next one; otherwise it keeps its rung and its deadline.
-        at = run.stage
-        run.ladder = cut.ladder
-        run.rung = cut.ladder.index(at) if at in cut.ladder else 0
-        if at not in cut.ladder and cut.ladder and run.phase is not Phase.OFF:
-            _enter(state, run, Phase.WAITING)
-            _timer(state, run, Cue.DUE, now_s)
+    run = state.runs[cut.element]
+    phase = run.phase
+    if phase is not Phase.KEPT and phase is not Phase.WAITING:
+        _keep_going(state, run, cut, now_s)
         return
     run.ladder = cut.ladder
-    run.rung = run.attempt = 0
+    run.rung = 0
     run.outcome = Outcome.UNKNOWN
-    run.serial += 1
     if claim is Power.OFF:
         run.claim, run.claim_s, run.off_since = claim, now_s, now_s
         run.outcome = Outcome.CONFIRMED_BY_BMC
-        run.phase = Phase.OFF
+        _enter(state, run, Phase.OFF)
     elif not cut.ladder:
-        run.phase = Phase.EXHAUSTED
         run.detail = "nothing can be sent to it"
+        _enter(state, run, Phase.EXHAUSTED)
     else:
-        run.phase = Phase.WAITING
-        _timer(state, run, Cue.DUE, now_s + cut.slot_s)
+        run.serial += 1
+        if phase is Phase.KEPT:
+            run.phase = Phase.WAITING
+            state.pending += run.open
+        state.timer_count += 1
+        state.timers.append((now_s + cut.slot_s, state.timer_count, run, Cue.DUE, run.serial))
+
+
+def _keep_going(state: Stop, run: NodeRun, cut: Cut, now_s: float) -> None:
+    """Go on with a node that is on its way down already.
+
+    A stricter plan may take a rung away from under it: then it goes on at once by the first one that is
+    left; otherwise it keeps its rung and its deadline.
+    """
+    at = run.stage
+    run.ladder = cut.ladder
+    run.rung = cut.ladder.index(at) if at in cut.ladder else 0
+    if at not in cut.ladder and cut.ladder and run.phase is not Phase.OFF:
+        _enter(state, run, Phase.WAITING)
+        _timer(state, run, Cue.DUE, now_s)
 
 
 def _answered(state: Stop, event: Answered, now_s: float, effects: list[Effect]) -> None:
@@ -176,7 +197,9 @@ def _metered(state: Stop, event: Metered, now_s: float, effects: list[Effect]) -
 
 def _fire(state: Stop, now_s: float, effects: list[Effect]) -> None:
     timers = state.timers
-    while timers and timers[0][0] <= now_s:
+    for _ in range(MOST_AT_ONCE):
+        if not timers or timers[0][0] > now_s:
+            break
         _, _, run, cue, serial = heapq.heappop(timers)
         if serial == (run.rung_serial if cue is Cue.LATE else run.serial):
             _cue(state, run, cue, now_s, effects)

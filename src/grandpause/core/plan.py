@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from grandpause.core.ceiling import Ceiling
 from grandpause.core.elements import Element, ElementTable
 from grandpause.core.memory import Memory
-from grandpause.core.model import FULL_PPM, CapKey, Caps, Profile, Stage, Unit
+from grandpause.core.model import FULL_PPM, SITE_PART, CapKey, Caps, Profile, Stage, Unit
 from grandpause.core.statement.charter import Ramp
 
 LADDERS: Final[Mapping[tuple[Profile, int], tuple[Stage, ...]]] = {
@@ -155,6 +155,14 @@ class Planner:
         self._protected_w = protected_w
         # Highest priority first; within one priority the table's order keeps rows and racks together.
         self._ranked = sorted(table.elements, key=lambda each: -equipment[each.id].priority)
+        least_watts = min(each.rated_w - each.off_w for each in table.elements)
+        self._least_cost = {
+            Unit.COMPUTE: min(each.compute for each in table.elements),
+            Unit.IT_WATTS: least_watts,
+            Unit.SITE_WATTS: least_watts,
+        }
+        self._off_w = sum(each.off_w for each in table.elements)
+        self._made_ladders: dict[tuple[Profile, int], dict[str, tuple[Stage, ...]]] = {}
         self._parts: dict[str, list[Element]] = {}
         for element in self._ranked:
             for part in element.parts:
@@ -178,13 +186,14 @@ class Planner:
         keep = self._keepers(budgets, known_off)
         if standby is not None:
             keep &= standby
+        by_id = self._table.by_id
         cut, broken = self._slots(order, [each for each in reversed(self._ranked) if each.id not in keep])
         return Plan(
             order=order,
             keep=keep,
             cut=tuple(cut),
-            target_w=sum(each.rated_w if each.id in keep else each.off_w for each in self._ranked),
-            blocked=tuple(each.element for each in cut if not each.ladder),
+            target_w=self._off_w + sum(by_id[each].rated_w - by_id[each].off_w for each in keep),
+            blocked=tuple(element for element, _, ladder in cut if not ladder),
             floor_reached=floor_reached,
             unknown_parts=unknown,
             ramp_broken=broken,
@@ -217,18 +226,20 @@ class Planner:
         if known_off:
             ranked = sorted(self._ranked, key=lambda each: each.id in known_off)
         left = dict(budgets)
-        keys = list(left)
+        everywhere = all(key.part == SITE_PART for key in left)
         keep = []
         for element in ranked:
             costs = [
                 (key, element.compute if key.unit is Unit.COMPUTE else element.rated_w - element.off_w)
-                for key in keys
-                if key.part == "site" or key.part in element.parts
+                for key in left
+                if key.part == SITE_PART or key.part in element.parts
             ]
             if all(left[key] >= cost for key, cost in costs):
                 keep.append(element.id)
                 for key, cost in costs:
                     left[key] -= cost
+            elif everywhere and any(left[key] < self._least_cost[key.unit] for key in left):
+                break  # not even the smallest element fits any more
         return frozenset(keep)
 
     def _slots(self, order: Order, cut: list[Element]) -> tuple[list[Cut], tuple[str, ...]]:
@@ -262,12 +273,16 @@ class Planner:
         return result, tuple(broken)
 
     def _ladders(self, order: Order) -> dict[str, tuple[Stage, ...]]:
-        full = LADDERS[order.profile, order.category]
-        made: dict[tuple[bool, bool], tuple[Stage, ...]] = {}
-        result = {}
-        for name, each in self._equipment.items():
-            can = (each.has_bmc, each.outlets > 0)
-            if can not in made:
-                made[can] = tuple(stage for stage in full if can[1 if stage is Stage.OUTLET_OFF else 0])
-            result[name] = made[can]
-        return result
+        """Return each element's ladder; worked out once for each profile and category."""
+        key = (order.profile, order.category)
+        if key not in self._made_ladders:
+            full = LADDERS[key]
+            made = {
+                (bmc, outlets): tuple(each for each in full if (outlets if each is Stage.OUTLET_OFF else bmc))
+                for bmc in (False, True)
+                for outlets in (False, True)
+            }
+            self._made_ladders[key] = {
+                name: made[each.has_bmc, each.outlets > 0] for name, each in self._equipment.items()
+            }
+        return self._made_ladders[key]

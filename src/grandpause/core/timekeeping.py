@@ -43,11 +43,12 @@ class TimeKeeper:
         if self._anchor_wall_s is None:
             self._anchor_wall_s, self._anchor_monotonic_s = wall_s, monotonic_s
             self.stepped = wall_s + self.error_s < self.floor_s
+        # Always judged from the first anchor: one that moved along would believe a clock that creeps by
+        # many steps, each below its error, and an hour of them would run out any limit.
         passed = monotonic_s - self._anchor_monotonic_s
         expected = self._anchor_wall_s + passed
         doubt = self.error_s + passed * DRIFT_PPM / 1_000_000
         if abs(wall_s - expected) <= doubt:
-            self._anchor_wall_s, self._anchor_monotonic_s = wall_s, monotonic_s
             expected, doubt = wall_s, float(self.error_s)
             self.stepped = wall_s + self.error_s < self.floor_s
         else:

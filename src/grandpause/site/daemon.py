@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import hashlib
 import json
 import os
@@ -91,6 +92,10 @@ class SiteDaemon:
         check_declaration(self.site, keeper, self._declaration)
         self._devices = await open_devices(self.site, self._clock, outlets=self._outlets)
         self.engine = self._engine(keeper)
+        # What exists now lives as long as the process: a full collection in the middle of a stop would
+        # walk all of it (80 ms at 10,000 nodes) and free nothing.
+        gc.collect()
+        gc.freeze()
         return self
 
     async def __aexit__(

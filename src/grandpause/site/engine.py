@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
-from grandpause.core.conductor import next_wake, step
+from grandpause.core.conductor import next_wake, prepare, step
 from grandpause.core.evidence import NodeReport, report_of
 from grandpause.core.model import Power, Reply, VerdictWord
 from grandpause.core.plan import Plan, Planner
@@ -79,7 +79,7 @@ class Engine:
         self.observer = observer
         self.decision: Decision = keeper.decide()
         self.plan: Plan | None = None
-        self.stop = Stop(timing)
+        self.stop = self._fresh_stop(timing, observer)
         self.proof: Proof | None = None
         self.proof_at_s = 0
         self.began_wall_s = 0
@@ -147,7 +147,8 @@ class Engine:
         known_off = frozenset(name for name, power in self._claims().items() if power is Power.OFF)
         self.plan = self._planner.plan(decision.order, standby=memory.standby, known_off=known_off)
         if not (memory.armed and decision.binds):
-            self.stop = Stop(self.stop.timing)
+            if self.stop.plan is not None:
+                self.stop = self._fresh_stop(self.stop.timing, self.observer)
             self._outbox.clear()
             return
         if self.stop.plan is None:
@@ -159,8 +160,16 @@ class Engine:
 
     def reports(self) -> list[NodeReport]:
         """Return what is known of every node of the stop, on both axes."""
+        if self.stop.plan is None:
+            return []
         metered = self.proof.elements if self.proof else {}
         return [report_of(run, metered.get(name, Power.UNKNOWN)) for name, run in self.stop.runs.items()]
+
+    @staticmethod
+    def _fresh_stop(timing: Timing, observer: Observer) -> Stop:
+        stop = Stop(timing)
+        prepare(stop, observer.elements)
+        return stop
 
     def _deadline_s(self, decision: Decision) -> float | None:
         complete_by = decision.order.complete_by

@@ -10,15 +10,12 @@ from grandpause.errors import StatementError, StoreError
 
 
 def encode_memory(memory: Memory) -> bytes:
-    """Return the memory's one encoding."""
-    standby: list[canonical.Value] = [] if memory.standby is None else [*sorted(memory.standby)]
+    """Return the memory's one encoding, without the standby."""
     return canonical.encode(
         {
             "nonce": memory.nonce,
             "latch": caps_value(memory.latch),
             "latched": [*sorted(memory.latched)],
-            "in_standby": int(memory.standby is not None),
-            "standby": standby,
             "used": [*sorted(memory.used)],
             "armed": int(memory.armed),
             "adversarial": int(memory.adversarial),
@@ -27,17 +24,25 @@ def encode_memory(memory: Memory) -> bytes:
     )
 
 
-def decode_memory(data: bytes) -> Memory:
-    """Read a memory. Raises StoreError where the store holds something else: it was damaged."""
+def encode_standby(standby: frozenset[str] | None) -> bytes:
+    """Return the standby's one encoding; no standby and an empty one differ."""
+    elements: list[canonical.Value] = [*sorted(standby or ())]
+    return canonical.encode({"in_standby": int(standby is not None), "elements": elements})
+
+
+def decode_memory(data: bytes, standby: bytes) -> Memory:
+    """Read a memory and its standby. Raises StoreError for anything else: the store was damaged."""
     try:
         fields = Fields(canonical.decode(data, limit=2**26), "memory")
-        in_standby = fields.integer("in_standby", most=1)
-        standby = frozenset(fields.identifiers("standby"))
+        apart = Fields(canonical.decode(standby, limit=2**26), "standby")
+        in_standby = apart.integer("in_standby", most=1)
+        elements = frozenset(apart.identifiers("elements"))
+        apart.close()
         memory = Memory(
             nonce=fields.hexadecimal("nonce", size=NONCE_BYTES),
             latch=read_caps(fields, "latch"),
             latched=frozenset(fields.digests("latched")),
-            standby=standby if in_standby else None,
+            standby=elements if in_standby else None,
             used=frozenset(fields.digests("used")),
             armed=bool(fields.integer("armed", most=1)),
             adversarial=bool(fields.integer("adversarial", most=1)),

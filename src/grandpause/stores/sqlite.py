@@ -17,12 +17,14 @@ from grandpause.core.model import Interval, Stage
 from grandpause.core.stop import EffectKey
 from grandpause.errors import StoreError
 from grandpause.ports import JournalLine, StoredStatement
-from grandpause.stores.memory_codec import decode_memory, encode_memory
+from grandpause.stores.memory_codec import decode_memory, encode_memory, encode_standby
 
 _T = TypeVar("_T")
 
 _FULL: Final = 2
 _MEMORY: Final = "memory"
+_STANDBY: Final = "standby"
+_UNWRITTEN: Final = object()
 _SCHEMA_VERSION: Final = 1
 _SCHEMA: Final = """
 CREATE TABLE statements (
@@ -55,6 +57,7 @@ class SqliteStore:
         """
         self._path = path
         self._broken = False
+        self._standby: object = _UNWRITTEN
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _flush_file_system(path.parent)
         try:
@@ -77,8 +80,12 @@ class SqliteStore:
 
     def memory(self) -> Memory | None:
         """Return the memory as last committed; None after a loss of state."""
-        data = self.value(_MEMORY)
-        return None if data is None else decode_memory(data)
+        data, standby = self.value(_MEMORY), self.value(_STANDBY)
+        if data is None or standby is None:
+            return None
+        memory = decode_memory(data, standby)
+        self._standby = memory.standby
+        return memory
 
     def value(self, name: str) -> bytes | None:
         """Return a named value as last committed."""
@@ -99,6 +106,9 @@ class SqliteStore:
         named = dict(values or {})
         if memory is not None:
             named[_MEMORY] = encode_memory(memory)
+            # The standby can be long and seldom changes: it is a value of its own, in the same transaction.
+            if memory.standby is not self._standby:
+                named[_STANDBY] = encode_standby(memory.standby)
 
         def write() -> None:
             self._db.execute("BEGIN IMMEDIATE")
@@ -117,6 +127,8 @@ class SqliteStore:
             self._db.execute("COMMIT")
 
         self._guarded(write)
+        if memory is not None:
+            self._standby = memory.standby
 
     def record_effects(self, keys: Sequence[EffectKey], *, at_s: int) -> None:
         """Write that these commands are about to be sent; durable on return."""

@@ -99,7 +99,9 @@ class BmcFarm:
                 for node_id, address in self._addresses.items()
             }
         elif tls:
-            few = list(self._addresses.values())[:_NAMED_IN_CERTIFICATE]
+            # A certificate that named thousands of addresses would cost every connection its bytes.
+            all_named = len(self._addresses) <= _NAMED_IN_CERTIFICATE
+            few = list(self._addresses.values()) if all_named else []
             self._certificates = {"": self_signed("bmc-farm.invalid", addresses=few)}
         wildcard = None if own_certificates else _loopback_wildcard(port)
         if wildcard is not None:
