@@ -39,7 +39,7 @@ QUICK: Mapping[str, Mapping[str, int | float]] = {
         "retry_s": 2.0,
         "settle_s": 0.6,
     },
-    "periods": {"meters_s": 0.35, "status_s": 1.0, "window_s": 4},
+    "periods": {"meters_s": 0.35, "status_s": 1, "window_s": 4},
 }
 """Deadlines for machines that go off within half a second. Readings are dated in whole seconds, and a proof
 needs three of them: nothing can be proven in less than two seconds."""

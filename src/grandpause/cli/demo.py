@@ -175,7 +175,8 @@ async def _tell_story(daemon: SiteDaemon, folder: SiteFolder, story: Story) -> N
     )
     await _until(lambda: engine.decision.caps.get("site", Unit.COMPUTE) == 50_000, _READY_S)  # noqa: PLR2004
     first = daemon.bundle
-    story.tell("ada and bo limit the site to 5 %: 12 whole nodes of 256 may stay on")
+    kept, total = len(engine.plan.keep) if engine.plan else 0, len(daemon.site.table.elements)
+    story.tell(f"ada and bo limit the site to 5 %: {kept} whole nodes of {total} may stay on")
     await _until(lambda: daemon.bundle not in (None, first), _VERDICT_S)
     proof = engine.proof
     assert proof is not None
@@ -220,7 +221,6 @@ def _post(folder: SiteFolder, name: str, act: Act, *signers: str) -> None:
 
 
 def _result(daemon: SiteDaemon, folder: SiteFolder, story: Story, place: Path) -> dict[str, Any]:
-    from grandpause.core.evidence import totals
     from grandpause.verify.bundle import verify_bundle
 
     assert daemon.bundle is not None
@@ -229,8 +229,6 @@ def _result(daemon: SiteDaemon, folder: SiteFolder, story: Story, place: Path) -
     named = _flip_one_byte(daemon.bundle, place / "tampered", folder.charter_id)
     story.tell(f"one byte flipped in a copy: {named or 'NOT FOUND'}")
     evidence = found.evidence
-    states, outcomes = totals(daemon.engine.reports())
-    del states, outcomes
     first = min(evidence.after, default="")
     return {
         "schema": SCHEMA,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 import time
 from collections import Counter
@@ -204,6 +205,9 @@ def run(site_file: Path, *, outlets: Annotated[bool, Parameter(negative="--no-ou
     from grandpause.site.sitefile import load_site_file
 
     site = load_site_file(site_file)
+    # A connection a BMC, while a stop goes on: as many open files as we may have.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
     async def work() -> None:
         async with SiteDaemon(site, outlets=outlets, tell=_print_alarm) as daemon:

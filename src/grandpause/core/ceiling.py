@@ -53,7 +53,7 @@ def ceiling(trusted: TrustedSet, *, site: str, now: Interval) -> Ceiling:
         site: the site's id.
         now: that charter's time interval, in Unix seconds.
     """
-    lifts = [] if trusted.forked else list(trusted.counting(Kind.LIFT))
+    lifts = trusted.counting(Kind.LIFT)
     in_force = tuple(
         found
         for entry in trusted.counting(Kind.LIMIT)

@@ -116,6 +116,8 @@ def restarted(
     return replace(
         memory,
         latch=restart.caps.lowered(ceiling),
+        # Limits that are still in force lower the new latch again, with their profile and category.
+        latched=frozenset(),
         standby=None,
         used=memory.used | {name},
         nonce=fresh_nonce,

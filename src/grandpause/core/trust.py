@@ -7,6 +7,7 @@ order of arrival never matters. Every refusal leaves the set as it was.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -16,7 +17,7 @@ from grandpause.core.keys import PublicKey
 from grandpause.core.model import Interval
 from grandpause.core.powers import power_used
 from grandpause.core.quorum import Roster
-from grandpause.core.statement.acts import Permit
+from grandpause.core.statement.acts import Permit, Restart
 from grandpause.core.statement.charter import Charter, PowerRule, Right
 from grandpause.core.statement.codec import Act, Statement, decode
 from grandpause.core.statement.facts import Declaration, Evidence, Reading, Status
@@ -25,6 +26,7 @@ from grandpause.errors import TrustError
 MAX_WAITING: Final = 1_000
 """Statements kept for charter versions that are not known here yet; further ones are refused."""
 MAX_SIGNATURES: Final = 256
+_RAISING: Final = frozenset({Kind.LIFT, Kind.RESTART})
 
 
 class Standing(StrEnum):
@@ -124,7 +126,9 @@ class TrustedSet:
         return tuple(self._charters.get(version, {}).values())
 
     def counting(self, kind: Kind) -> tuple[Entry, ...]:
-        """Return the statements of ``kind`` that count."""
+        """Return the statements of ``kind`` that count; of what raises, none while the charter is forked."""
+        if self.forked and kind in _RAISING:
+            return ()
         return tuple(
             each for each in self.entries if each.standing is Standing.COUNTS and each.envelope.kind is kind
         )
@@ -220,8 +224,7 @@ class TrustedSet:
             return self._judged_charter(entry, statement, now)
         charters = self.charters(statement.under.version)
         if not charters:
-            why = f"charter version {statement.under.version} is not known here"
-            return replace(entry, standing=Standing.WAITING, why=why)
+            return self._waiting(entry, f"charter version {statement.under.version} is not known here")
         refusals: list[TrustError] = []
         best: Entry | None = None
         for charter in charters:
@@ -230,7 +233,7 @@ class TrustedSet:
             except TrustError as refusal:
                 refusals.append(refusal)
                 continue
-            judged = self._with_quorum(_verified(entry, charter.roster), [(charter, power)], now)
+            judged = self._with_quorum(_verified(entry, [charter.roster]), [(charter, power)], now)
             if best is None or judged.standing is Standing.COUNTS:
                 best = judged
         if best is None:
@@ -240,14 +243,18 @@ class TrustedSet:
     def _judged_charter(self, entry: Entry, charter: Charter, now: Interval) -> Entry:
         own = [(charter, charter.powers_to(Right.CHARTER)[0])]
         if charter.version == 1:
-            return self._with_quorum(_verified(entry, charter.roster), own, now)
+            return self._with_quorum(_verified(entry, [charter.roster]), own, now)
         before = self._charters.get(charter.version - 1, {}).get(charter.previous)
         if before is None:
             why = f"charter version {charter.version - 1} ({charter.previous[:16]}…) is not known here"
-            return replace(entry, standing=Standing.WAITING, why=why)
+            return self._waiting(entry, why)
         both = [(before, before.powers_to(Right.CHARTER)[0]), *own]
-        verified = _verified(_verified(entry, before.roster), charter.roster)
-        return self._with_quorum(verified, both, now)
+        return self._with_quorum(_verified(entry, [before.roster, charter.roster]), both, now)
+
+    def _waiting(self, entry: Entry, why: str) -> Entry:
+        """Verify what keys of any version here allow, so that no flood of invented ones pushes them out."""
+        rosters = [each.roster for version in self._charters.values() for each in version.values()]
+        return replace(_verified(entry, rosters), standing=Standing.WAITING, why=why)
 
     def _with_quorum(self, entry: Entry, wanted: list[tuple[Charter, PowerRule]], now: Interval) -> Entry:
         for charter, power in wanted:
@@ -263,6 +270,12 @@ class TrustedSet:
         first = isinstance(statement, Charter) and statement.version == 1
         if void_after is not None and done.dated is not None and done.dated > void_after and not first:
             return replace(done, standing=Standing.VOID, why="complete only after its void_after")
+        if entry.envelope.kind in _RAISING and self.forked:
+            why = "two successors of one charter version are complete: nothing may raise"
+            return replace(done, standing=Standing.VOID, why=why)
+        if isinstance(statement, Restart) and statement.under.version != self.newest.version:
+            why = f"a restart takes the newest charter's quorum, version {self.newest.version}"
+            return replace(done, standing=Standing.VOID, why=why)
         return replace(done, standing=Standing.COUNTS, why="")
 
     def _grow_chain(self, now: Interval) -> None:
@@ -330,16 +343,17 @@ def charter_named_by(data: bytes) -> str | None:
     return statement.under.charter
 
 
-def _verified(entry: Entry, roster: Roster) -> Entry:
-    """Move the signatures of this roster's keys from unverified to verified, or drop the bad ones."""
+def _verified(entry: Entry, rosters: Sequence[Roster]) -> Entry:
+    """Move the signatures of these rosters' keys from unverified to verified, or drop the bad ones."""
     message = entry.envelope.signed_bytes
-    known = frozenset(each for each in entry.unverified if roster.key(each.key_id) is not None)
-    good = tuple(
-        each
-        for each in sorted(known)
-        if (key := roster.key(each.key_id)) is not None and key.verifies(message, each.value)
-    )
-    signatures = good
+    keys = {
+        each: key
+        for each in entry.unverified
+        for roster in rosters
+        if (key := roster.key(each.key_id)) is not None
+    }
+    known = frozenset(keys)
+    signatures = tuple(each for each in sorted(known) if keys[each].verifies(message, each.value))
     statement = entry.statement
     rest = entry.unverified - known
     if isinstance(statement, Declaration):

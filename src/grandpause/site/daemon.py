@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from grandpause.core.envelope import parse
+from grandpause.core.evidence import EVIDENCE_FILE
 from grandpause.core.plan import Planner
 from grandpause.core.statement.acts import NONCE_BYTES
 from grandpause.core.statement.facts import Declaration
@@ -36,6 +37,7 @@ from grandpause.site.wiring import Devices, open_devices
 from grandpause.stores.sqlite import SqliteStore
 
 _EVIDENCE = "evidence"
+_LEARNED = "learned"
 
 
 class JournalNotifier:
@@ -90,7 +92,12 @@ class SiteDaemon:
         self._store = SqliteStore(state / "site.sqlite")
         keeper = open_keeper(self.site, self._store, self._clock)
         check_declaration(self.site, keeper, self._declaration)
-        self._devices = await open_devices(self.site, self._clock, outlets=self._outlets)
+        self._devices = await open_devices(
+            self.site,
+            self._clock,
+            outlets=self._outlets,
+            learned=self._store.value(_LEARNED) or b"{}",
+        )
         self.engine = self._engine(keeper)
         # What exists now lives as long as the process: a full collection in the middle of a stop would
         # walk all of it (80 ms at 10,000 nodes) and free nothing.
@@ -111,6 +118,7 @@ class SiteDaemon:
         """Work until SIGTERM or SIGINT, or until our own fault ends it."""
         work = [self.engine.run(), self._receive(), self._obey_control(), self._say()]
         tasks = [asyncio.create_task(each) for each in work]
+        preparing = asyncio.create_task(self._prepare())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: [each.cancel() for each in tasks])
@@ -120,9 +128,9 @@ class SiteDaemon:
                 if not task.cancelled():
                     task.result()
         finally:
-            for task in tasks:
+            for task in (*tasks, preparing):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, preparing, return_exceptions=True)
             self.write_status()
 
     def write_status(self) -> None:
@@ -132,6 +140,10 @@ class SiteDaemon:
         part = path.with_suffix(".part")
         part.write_text(json.dumps(value, indent=2), encoding="utf-8")
         part.replace(path)
+
+    async def _prepare(self) -> None:
+        for problem in await self._devices.prepare(within_s=self.site.timing.command_s):
+            self._note("power-unit", problem)
 
     async def _receive(self) -> None:
         async for name, data in self._inbox.arrivals():
@@ -176,7 +188,14 @@ class SiteDaemon:
             periods=site.periods,
             operator=site.identity.operator,
             on_verdict=self._write_evidence,
+            on_round=self._remember_learned,
         )
+
+    def _remember_learned(self) -> None:
+        """Store how each BMC is told to stop, so that the next stop asks nothing first."""
+        learned = self._devices.learned()
+        if learned != self._store.value(_LEARNED):
+            self._store.commit(values={_LEARNED: learned})
 
     def _note(self, code: str, text: str) -> None:
         self._store.commit(journal=[self.engine.keeper.line(code, "", text)])
@@ -189,12 +208,12 @@ class SiteDaemon:
         assert proof is not None
         assert engine.plan is not None
         trusted = self._trusted_that_binds()
-        number = int(self._store.value("evidence_number") or b"0") + 1
+        number, previous = self._place_in_chain()
         account = Account(
             site=self.site.identity.site,
             controller=self.site.identity.controller,
             number=number,
-            previous=(self._store.value("evidence_name") or b"").decode(),
+            previous=previous,
             binds=tuple(each for each in engine.decision.order.statements if trusted.entry(each)),
             began_s=engine.began_wall_s,
             ended_s=engine.proof_at_s,
@@ -222,6 +241,16 @@ class SiteDaemon:
             journal=[engine.keeper.line("verdict", name, f"{proof.word}: {'; '.join(proof.reasons)}")],
         )
         self.bundle = directory
+
+    def _place_in_chain(self) -> tuple[int, str]:
+        """Return the next evidence's number, and the name of the evidence before it."""
+        number = int(self._store.value("evidence_number") or b"0") + 1
+        previous = (self._store.value("evidence_name") or b"").decode()
+        # A run that was killed between a bundle and its name in the store left a whole bundle behind: it stands.
+        while (left := self.site.identity.state / _EVIDENCE / f"{number:06}" / EVIDENCE_FILE).exists():
+            previous = parse(left.read_bytes()).name
+            number += 1
+        return number, previous
 
     def _trusted_that_binds(self) -> TrustedSet:
         names = self.engine.decision.order.statements

@@ -7,6 +7,7 @@ before the command is on the wire; after a restart the state is read again, neve
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
@@ -40,6 +41,11 @@ from grandpause.site.sitefile import Periods
 
 ROWS_AT_ONCE: Final = 300
 """Commands whose keys are written in one transaction: the first ones leave while the rest are written."""
+MOST_UNDER_WAY: Final = 600
+"""Commands and questions under way at once, so that a node that was told is asked while others are still
+being told, over the connection that is open already. One that is not answered within ``LEND_AFTER_S`` gives
+its place to the next: hung devices delay nobody."""
+LEND_AFTER_S: Final = 1.0
 FRESH_CLAIM_S: Final = 5.0
 """A claim of "off" younger than this saves a node a command when a stop begins."""
 
@@ -69,11 +75,13 @@ class Engine:
         periods: Periods,
         operator: str,
         on_verdict: Callable[[], None],
+        on_round: Callable[[], None],
     ) -> None:
         """Wire the engine; ``run`` starts it.
 
         Args:
             on_verdict: called when a stop's verdict is due: proven, or nothing more to wait for.
+            on_round: called when every BMC was asked once more.
         """
         self.keeper = keeper
         self.observer = observer
@@ -89,9 +97,11 @@ class Engine:
         self._periods = periods
         self._operator = operator
         self._on_verdict = on_verdict
+        self._on_round = on_round
         self._verdict_given: VerdictWord | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._outbox: list[Command] = []
+        self._tasks: dict[asyncio.Task[None], asyncio.TimerHandle | None] = {}
+        self._outbox: deque[Command] = deque()
+        self._under_way = 0
         self._flushing = False
         self._woken = asyncio.Event()
         self._failure: BaseException | None = None
@@ -113,7 +123,7 @@ class Engine:
         finally:
             for task in [*tasks, *self._tasks]:
                 task.cancel()
-            await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, *list(self._tasks), return_exceptions=True)
 
     def receive(self, data: bytes) -> Admission:
         """Take one statement; when this returns it is on disk, and obeyed.
@@ -191,14 +201,15 @@ class Engine:
                 self._start(self._ask(effect))
             else:
                 self._alarm(effect)
-        if self._outbox and not self._flushing:
-            self._flush()
+        self._flush()
         self._woken.set()
 
     def _flush(self) -> None:
-        """Write the keys of the next commands, then send them; the rest follows in the loop's next turn."""
-        commands, self._outbox = self._outbox[:ROWS_AT_ONCE], self._outbox[ROWS_AT_ONCE:]
-        self._flushing = bool(self._outbox)
+        """Write the keys of the next commands, then send them; the rest follows as answers come in."""
+        room = min(ROWS_AT_ONCE, MOST_UNDER_WAY - self._under_way)
+        if self._flushing or not self._outbox or room <= 0:
+            return
+        commands = [self._outbox.popleft() for _ in range(min(room, len(self._outbox)))]
         try:
             self._ports.store.record_effects([each.key for each in commands], at_s=self._ports.clock.wall_s())
         except OwnFault as fault:
@@ -206,13 +217,13 @@ class Engine:
             return
         for command in commands:
             self._start(self._send(command))
-        if self._flushing:
+        if self._outbox:
+            self._flushing = True
             asyncio.get_running_loop().call_soon(self._flush_rest)
 
     def _flush_rest(self) -> None:
         self._flushing = False
-        if self._outbox:
-            self._flush()
+        self._flush()
 
     async def _send(self, command: Command) -> None:
         key = command.key
@@ -243,14 +254,27 @@ class Engine:
         )
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
+        """Start one command or question; it holds one of the places until it ends or is slow."""
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(work)
+        self._under_way += 1
+        self._tasks[task] = loop.call_later(LEND_AFTER_S, self._lend, task)
         task.add_done_callback(self._ended)
 
+    def _lend(self, task: asyncio.Task[None]) -> None:
+        self._tasks[task] = None
+        self._under_way -= 1
+        self._flush()
+
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        place = self._tasks.pop(task, None)
+        if place is not None:
+            place.cancel()
+            self._under_way -= 1
         if not task.cancelled() and (fault := task.exception()) is not None:
             self._fail(fault)
+        elif not self._flushing:
+            self._flush()
 
     def _fail(self, fault: BaseException) -> None:
         """Remember our own fault; the clockwork raises it, and the process ends in a safe state."""
@@ -324,10 +348,12 @@ class Engine:
 
     async def _asking(self) -> None:
         """Ask every BMC in turn, in every state: it shows who came back, and keeps connections warm."""
-        while True:
+        while self._periods.status_s > 0:
             began = self._ports.clock.monotonic_s()
             await self.observer.ask(self.observer.elements, at_once=64, heard=self._heard)
             if self.keeper.memory.standby is not None:
                 seen = self.observer.fresh_claims(not_older_s=self._ports.clock.monotonic_s() - began)
                 self.keeper.seen_off(name for name, power in seen.items() if power is Power.OFF)
+            self._on_round()
             await asyncio.sleep(self._periods.status_s)
+        await asyncio.Event().wait()

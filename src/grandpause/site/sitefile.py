@@ -64,7 +64,7 @@ class Periods:
 
     Attributes:
         meters_s: between two readings of a meter.
-        status_s: between two questions to each BMC.
+        status_s: between two questions to each BMC; 0: only asked during a stop.
         window_s: how old a reading may be and still prove something.
     """
 
@@ -252,7 +252,7 @@ def _read_timing(table: Table) -> Timing:
 def _read_periods(table: Table) -> Periods:
     return Periods(
         meters_s=table.seconds("meters_s", 5.0),
-        status_s=table.seconds("status_s", 60.0),
+        status_s=float(table.integer("status_s", 60, most=86_400)),
         window_s=table.integer("window_s", 30, least=1, most=3_600),
     )
 

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from grandpause.errors import SiteFileError
 from grandpause.ports import Actuator, Clock, Meter
 from grandpause.site.parts import BmcAddress, Credential, UnitEntry
 from grandpause.site.sitefile import SiteFile
+
+if TYPE_CHECKING:
+    from grandpause.drivers.redfish import RedfishActuator
+    from grandpause.drivers.snmp import Credential as SnmpCredential
+    from grandpause.drivers.snmp import SnmpOutlets
+
+_T = TypeVar("_T")
+
+
+class Closer(Protocol):
+    """What must be closed at the end and is no port."""
+
+    async def close(self) -> None:
+        """Close."""
 
 
 @dataclass(slots=True)
@@ -19,7 +35,21 @@ class Devices:
     bmcs: Actuator | None = None
     outlets: Actuator | None = None
     meters: dict[str, Meter] = field(default_factory=dict)
-    _closers: list[object] = field(default_factory=list)
+    _closers: list[Closer] = field(default_factory=list)
+    _redfish: RedfishActuator | None = None
+    _units: SnmpOutlets | None = None
+
+    async def prepare(self, *, within_s: float) -> list[str]:
+        """Find out what every power unit is, before a stop; return those that did not say, and why."""
+        if self._units is None:
+            return []
+        failed = await self._units.prepare(within_s=within_s)
+        return [f"{unit}: {error.message}" for unit, error in failed.items()]
+
+    def learned(self) -> bytes:
+        """Return what was learned of the BMCs, to be handed to ``open_devices`` after the next start."""
+        found = self._redfish.export_learned() if self._redfish is not None else {}
+        return json.dumps(found, sort_keys=True).encode()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -27,13 +57,16 @@ class Devices:
             if each is not None:
                 await each.close()
         for closer in self._closers:
-            await closer.close()  # type: ignore[attr-defined]
+            await closer.close()
 
 
-async def open_devices(site: SiteFile, clock: Clock, *, outlets: bool = True) -> Devices:
+async def open_devices(
+    site: SiteFile, clock: Clock, *, outlets: bool = True, learned: bytes = b"{}"
+) -> Devices:
     """Return the site's devices; no connection is made yet.
 
     Args:
+        learned: from ``Devices.learned`` of an earlier run; so a stop need not ask a BMC how to stop.
         outlets: False leaves every outlet alone (they are then only read).
 
     Raises:
@@ -41,7 +74,7 @@ async def open_devices(site: SiteFile, clock: Clock, *, outlets: bool = True) ->
     """
     devices = Devices()
     if site.bmcs:
-        devices.bmcs = _redfish(site, clock)
+        devices.bmcs = devices._redfish = _redfish(site, clock, json.loads(learned))  # noqa: SLF001
     if site.units or any(each.driver == "snmp" for each in site.meters.values()):
         await _add_snmp(devices, site, clock, outlets=outlets)
     for meter in site.meters.values():
@@ -59,7 +92,7 @@ async def open_devices(site: SiteFile, clock: Clock, *, outlets: bool = True) ->
     return devices
 
 
-def _redfish(site: SiteFile, clock: Clock) -> Actuator:
+def _redfish(site: SiteFile, clock: Clock, learned: Mapping[str, object]) -> RedfishActuator:
     from grandpause.drivers import redfish  # noqa: PLC0415  only what is named
 
     credentials = {
@@ -90,7 +123,11 @@ def _redfish(site: SiteFile, clock: Clock) -> Actuator:
         for name, bmc in site.bmcs.items()
     }
     return redfish.RedfishActuator(
-        targets, clock=clock, limits=redfish.Limits(window=site.window), keep_warm=site.keep_warm
+        targets,
+        clock=clock,
+        limits=redfish.Limits(window=site.window),
+        keep_warm=site.keep_warm,
+        learned={name: value for name, value in learned.items() if name in targets},
     )
 
 
@@ -112,7 +149,7 @@ async def _add_snmp(devices: Devices, site: SiteFile, clock: Clock, *, outlets: 
 
     peers = {name: peer(unit) for name, unit in site.units.items()}
     if outlets and site.outlets:
-        devices.outlets = snmp.SnmpOutlets(
+        devices.outlets = devices._units = snmp.SnmpOutlets(  # noqa: SLF001  made here
             client,
             identities,
             {
@@ -145,7 +182,7 @@ async def _add_snmp(devices: Devices, site: SiteFile, clock: Clock, *, outlets: 
             )
 
 
-def _snmp_credential(credential: Credential) -> object:
+def _snmp_credential(credential: Credential) -> SnmpCredential:
     from grandpause.drivers import snmp  # noqa: PLC0415  only what is named
 
     if credential.kind == "snmp-v2c":
@@ -165,7 +202,7 @@ def _value(credential: Credential) -> str:
     return credential.secret.value
 
 
-def _of_kind(site: SiteFile, credentials: Mapping[str, object], name: str, device: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _of_kind(site: SiteFile, credentials: Mapping[str, _T], name: str, device: str) -> _T:
     if name not in credentials:
         kind = site.credentials[name].kind
         raise SiteFileError(

@@ -204,8 +204,8 @@ def weak_points(roster: Roster, powers: Sequence[PowerRule]) -> tuple[Waiver, ..
     """Return what a charter must waive by name. (design.md, part 6, "Charter")"""
     bodies = [body.id for body in roster.bodies]
 
-    def quorums(*rights: Right) -> list[str]:
-        return [power.quorum for power in powers if power.right in rights]
+    def quorums(*rights: Right) -> set[str]:
+        return {power.quorum for power in powers if power.right in rights}
 
     found = []
     returning = quorums(Right.LIFT, Right.CHARTER)
@@ -264,11 +264,12 @@ def _read_member(fields: Fields) -> Member:
     return Member(
         id=fields.identifier("id"),
         label=fields.text("label", most=100),
-        keys=fields.each("keys", _read_key, most=10),
+        keys=fields.each("keys", read_key, most=10),
     )
 
 
-def _read_key(fields: Fields) -> PublicKey:
+def read_key(fields: Fields) -> PublicKey:
+    """Read a public key from the fields "alg" and "key". Raises StatementError for a second spelling too."""
     algorithm = fields.identifier("alg")
     text = fields.text("key", most=4_000)
     try:

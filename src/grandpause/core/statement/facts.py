@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -18,7 +17,7 @@ from grandpause.core.fields import Fields
 from grandpause.core.keys import PublicKey
 from grandpause.core.model import Caps, NodeState, Outcome, VerdictWord
 from grandpause.core.statement.acts import NONCE_BYTES, Under, caps_value, read_caps
-from grandpause.errors import StatementError
+from grandpause.core.statement.charter import read_key
 
 MAX_WATTS: Final = 100_000_000_000
 """100 GW: above any site; a larger value is a mistake of unit."""
@@ -108,15 +107,7 @@ class Declaration:
 
 
 def _read_controller(fields: Fields) -> tuple[str, PublicKey]:
-    name = fields.identifier("id")
-    algorithm = fields.identifier("alg")
-    try:
-        public = base64.b64decode(fields.text("key", most=4_000), validate=True)
-        return name, PublicKey(algorithm=algorithm, public=public)
-    except (binascii.Error, ValueError):
-        fields.refuse("key", "not base64")
-    except StatementError as cause:
-        fields.refuse("key", cause.message)
+    return fields.identifier("id"), read_key(fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

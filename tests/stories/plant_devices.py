@@ -1,55 +1,31 @@
-"""Runs the real controller on in-memory devices and kills its process at one chosen step.
-
-A step is one write of the store, or one command to a device; the kill (SIGKILL, to itself) comes just
-before or just after the chosen one. Controller, inbox, store and evidence are the real ones on the real
-disk; only devices and clock are not: the devices are a plant in memory, and time runs ``SPEED`` times as
-fast. What devices were told, and what the store acknowledged, is written to ``world.jsonl``, which is the
-memory of the world and outlives the kill: the next run finds the nodes as the last one left them.
-
-One job a line on stdin: {"folder": PATH, "at": N, "side": "before" | "after" | "never"}; one answer a line:
-{"signal": 9 or 0, "code": exit code}. Each job runs in a process of its own, forked from this one.
-"""
+"""A hall in memory behind the product's ports, a clock that runs fast, and a fuse that kills the process."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-import secrets
 import selectors
 import signal
-import sys
 import time
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from unittest import mock
 
-import grandpause.site.daemon as daemon_module
-from grandpause.core.memory import Memory
-from grandpause.core.model import Act, Power, Reply, VerdictWord
+from grandpause.core.model import Act, Power, Reply
 from grandpause.core.statement.facts import Reading
-from grandpause.core.stop import EffectKey
 from grandpause.core.trust import decode_only
-from grandpause.ports import Answer, Claim, Clock, Finding, JournalLine, MeterRead, Sample, StoredStatement
+from grandpause.ports import Answer, Claim, Clock, Finding, MeterRead, Sample
 from grandpause.sim.folder import UTILITY_KEY, SiteFolder
 from grandpause.sim.gateway import MeterGateway
 from grandpause.sim.parts import Timing
 from grandpause.sim.plant import Plant
-from grandpause.site.daemon import SiteDaemon
-from grandpause.site.sitefile import SiteFile, load_site_file
+from grandpause.site.sitefile import SiteFile
 from grandpause.site.wiring import Devices
-from grandpause.stores.sqlite import SqliteStore
-from stories.rig import limit, post, restart
 
 SPEED = 20
 NODES = 6
-CEILING_PPM = 340_000
-"""Two of six nodes may stay on."""
-LIMIT_FILE = "limit.json"
-LONGEST_S = 400
-"""Simulated seconds after which a run that proves nothing is given up."""
+IGNORES_SOFT_OFF, LIES = "r01n05", "r01n06"
 
 
 class FastClock:
@@ -70,7 +46,7 @@ class _FastSelector(selectors.DefaultSelector):
         return super().select(timeout if timeout is None else timeout / SPEED)
 
 
-class _FastLoop(asyncio.SelectorEventLoop):
+class FastLoop(asyncio.SelectorEventLoop):
     """An event loop whose seconds are as short as the clock's."""
 
     def __init__(self) -> None:
@@ -110,31 +86,6 @@ class World:
         os.write(self._file, json.dumps(line).encode() + b"\n")
 
 
-class KillingStore(SqliteStore):
-    """The real store; every write is a step."""
-
-    fuse: Fuse
-    world: World
-
-    def commit(
-        self,
-        *,
-        statements: Sequence[StoredStatement] = (),
-        memory: Memory | None = None,
-        values: Mapping[str, bytes] | None = None,
-        journal: Sequence[JournalLine] = (),
-    ) -> None:
-        with self.fuse.step():
-            super().commit(statements=statements, memory=memory, values=values, journal=journal)
-            if memory is not None:
-                latch = {f"{key.part} {key.unit}": value for key, value in memory.latch}
-                self.world.note(kept=latch, armed=memory.armed, nonce=memory.nonce)
-
-    def record_effects(self, keys: Sequence[EffectKey], *, at_s: int) -> None:
-        with self.fuse.step():
-            super().record_effects(keys, at_s=at_s)
-
-
 class PlantSwitches:
     """BMCs and outlets of a plant in memory (``ports.Actuator``); every command is a step."""
 
@@ -146,12 +97,14 @@ class PlantSwitches:
         self._outlets = outlets
 
     async def command(self, element: str, act: Act, *, within_s: float) -> Answer:
+        del within_s  # memory answers at once
         with self._fuse.step():
             self._world.note(sent=element, act=str(act))
             reply = self._plant.command(element, act, self._clock.monotonic_s())
         return Answer(reply=reply)
 
     async def claim(self, element: str, *, within_s: float) -> Claim:
+        del within_s
         if self._outlets:
             live = any(each.on for each in self._plant.node(element).outlets)
             return Claim(power=Power.ON if live else Power.OFF, reply=Reply.ACCEPTED)
@@ -160,6 +113,7 @@ class PlantSwitches:
         return Claim(power=power, reply=reply)
 
     async def check(self, element: str, *, within_s: float) -> Sequence[Finding]:
+        del element, within_s
         return []
 
     async def close(self) -> None:
@@ -176,6 +130,7 @@ class UnitMeter:
         self._channels = channels
 
     async def read(self, *, within_s: float) -> MeterRead:
+        del within_s
         now_s = self._clock.monotonic_s()
         shown = {each: self._plant.outlet_watts(self._meter, int(each) - 1, now_s) for each in self._channels}
         return MeterRead(
@@ -191,6 +146,7 @@ class UnitMeter:
         )
 
     async def check(self, *, within_s: float) -> Sequence[Finding]:
+        del within_s
         return []
 
     async def close(self) -> None:
@@ -205,15 +161,15 @@ class FeedMeter:
         self._meter = meter
 
     async def read(self, *, within_s: float) -> MeterRead:
+        del within_s
         data = self._gateway.reading(self._meter)
         _, reading = decode_only(data)
         assert isinstance(reading, Reading)
-        sample = Sample(
-            meter=self._meter, channel="total", watts=reading.channels["total"], at_s=reading.at
-        )
+        sample = Sample(meter=self._meter, channel="total", watts=reading.channels["total"], at_s=reading.at)
         return MeterRead(samples=(sample,), envelope=data)
 
     async def check(self, *, within_s: float) -> Sequence[Finding]:
+        del within_s
         return []
 
     async def close(self) -> None:
@@ -227,8 +183,8 @@ def hall() -> Plant:
         seed=5,
         timing=Timing(soft_off_s=(0.5, 1.5), force_off_s=(0.2, 0.5), power_on_s=(0.5, 1.0)),
     )
-    plant.node("r01n05").bmc.ignores_graceful()
-    plant.node("r01n06").bmc.lies()
+    plant.node(IGNORES_SOFT_OFF).bmc.ignores_graceful()
+    plant.node(LIES).bmc.lies()
     return plant
 
 
@@ -258,77 +214,3 @@ def devices_of(site: SiteFile, folder: SiteFolder, clock: Clock, fuse: Fuse, wor
         outlets=PlantSwitches(plant, clock, fuse, world, outlets=True),
         meters=dict(meters),
     )
-
-
-async def be_the_operator(daemon: SiteDaemon, folder: SiteFolder, clock: Clock) -> None:
-    """Do what of arming, starting and limiting was not done before the last kill."""
-    engine = daemon.engine
-    if not engine.decision.memory.armed:
-        engine.arm()
-    while engine.decision.memory.standby is not None:
-        now_s = clock.wall_s()
-        again = restart(folder, engine.keeper.memory.nonce, void_after=now_s + 86_400)
-        post(folder, f"restart-{secrets.token_hex(4)}.json", again, "ada", "bo")
-        await asyncio.sleep(10)
-    known = [folder.inbox / LIMIT_FILE, folder.inbox / "accepted" / LIMIT_FILE]
-    if not any(each.exists() for each in known):
-        post(folder, LIMIT_FILE, limit(folder, CEILING_PPM, start=clock.wall_s()), "ada", "bo")
-
-
-async def run(folder: SiteFolder, at: int, side: str, begin_s: float) -> None:
-    """Run the controller until its stop is proven, unless it is killed before."""
-    clock = FastClock(begin_s)
-    fuse = Fuse(at, side)
-    world = World(folder.path / "world.jsonl")
-    site = load_site_file(folder.site_file)
-
-    async def open_devices(site: SiteFile, clock: Clock, *, outlets: bool = True) -> Devices:
-        return devices_of(site, folder, clock, fuse, world)
-
-    KillingStore.fuse, KillingStore.world = fuse, world
-    with (
-        mock.patch.object(daemon_module, "SqliteStore", KillingStore),
-        mock.patch.object(daemon_module, "open_devices", open_devices),
-    ):
-        async with SiteDaemon(site, clock=clock) as daemon, asyncio.timeout(LONGEST_S):
-            work = asyncio.create_task(daemon.run())
-            acts = asyncio.create_task(be_the_operator(daemon, folder, clock))
-            while daemon.bundle is None or daemon.engine.proof is None:
-                if work.done():
-                    work.result()
-                await asyncio.sleep(0.5)
-            world.note(ended=daemon.engine.proof.word == VerdictWord.PROVEN, bundle=daemon.bundle.name)
-            for task in (work, acts):
-                task.cancel()
-            await asyncio.gather(work, acts, return_exceptions=True)
-
-
-def child(job: Mapping[str, object], begin_s: float) -> int:
-    """Run one job; return the exit code."""
-    try:
-        with asyncio.Runner(loop_factory=_FastLoop) as runner:
-            runner.run(run(SiteFolder(path=Path(str(job["folder"]))), int(str(job["at"])), str(job["side"]), begin_s))
-    except Exception:  # noqa: BLE001  the parent must hear of it
-        traceback.print_exc()
-        return 1
-    return 0
-
-
-def main() -> None:
-    begin_s = time.time()
-    with suppress(KeyboardInterrupt):
-        for line in sys.stdin:
-            process = os.fork()
-            if process == 0:
-                code = child(json.loads(line), begin_s)
-                sys.stderr.flush()
-                os._exit(code)
-            _, status = os.waitpid(process, 0)
-            killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-            code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
-            sys.stdout.write(json.dumps({"signal": killed, "code": code}) + "\n")
-            sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,210 @@
+"""kill -9 after and before every write and every command of a stop: the latch and the ceiling survive."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grandpause.core.memory import Memory
+from grandpause.core.model import Stage, Unit
+from grandpause.core.statement.acts import Limit
+from grandpause.core.stop import ACT_OF, EffectKey
+from grandpause.core.trust import decode_only
+from grandpause.sim.folder import Served, SiteFolder, make_identity, write_site
+from grandpause.sim.plant import Plant
+from grandpause.stores.sqlite import SqliteStore
+from grandpause.verify.bundle import verify_bundle
+from stories.killing_launcher import CEILING_PPM, LIMIT_FILE
+from stories.plant_devices import IGNORES_SOFT_OFF, LIES, NODES, hall
+
+SIGKILL = 9
+WORKERS = 3
+CUT = {"r01n03", "r01n04", IGNORES_SOFT_OFF, LIES}
+TIMES = {
+    "timing": {
+        "soft_off_s": 4,
+        "force_off_s": 3,
+        "outlet_off_s": 5,
+        "command_s": 3,
+        "poll_s": 0.5,
+        "backoff_s": 0.5,
+        "retry_s": 5,
+        "settle_s": 2,
+    },
+    "periods": {"meters_s": 1, "status_s": 3, "window_s": 6},
+}
+
+
+class Launcher:
+    """The launcher's process, and the one way to give it a job."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def run(self, folder: SiteFolder, *, at: int, side: str) -> bool:
+        """Run the controller; tell whether it was killed. Any other end but a good one fails the test."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        job = {"folder": str(folder.path), "at": at, "side": side}
+        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        async with asyncio.timeout(60):
+            answer = json.loads(await self._process.stdout.readline())
+        assert answer in ({"signal": SIGKILL, "code": -1}, {"signal": 0, "code": 0}), (at, side, answer)
+        return bool(answer["signal"] == SIGKILL)
+
+
+@asynccontextmanager
+async def launcher() -> AsyncIterator[Launcher]:
+    """Start a launcher; end it with the block."""
+    tests = Path(__file__).parents[1]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(Path(__file__).with_name("killing_launcher.py")),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(tests)},
+    )  # fmt: skip
+    assert process.stdin is not None
+    try:
+        yield Launcher(process)
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+@dataclass(slots=True, kw_only=True)
+class Kept:
+    """What a store holds after the process is dead."""
+
+    memory: Memory | None
+    effects: Sequence[tuple[EffectKey, int]]
+    limits: int
+
+    @property
+    def latch(self) -> int | None:
+        return None if self.memory is None else self.memory.latch.get("site", Unit.COMPUTE)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the enumeration met on its way."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    stages: set[Stage] = field(default_factory=set)
+    acknowledged: int = 0
+
+
+def kept_by(folder: SiteFolder) -> Kept:
+    """Open the dead controller's store as its next start does."""
+    store = SqliteStore(folder.path / "state" / "site.sqlite")
+    try:
+        statements = [decode_only(each.data)[1] for each in store.statements()]
+        limits = sum(isinstance(each, Limit) for each in statements)
+        return Kept(memory=store.memory(), effects=store.effects(), limits=limits)
+    finally:
+        store.close()
+
+
+def world_of(folder: SiteFolder) -> list[dict[str, Any]]:
+    """Return what really happened, in order."""
+    return [json.loads(line) for line in (folder.path / "world.jsonl").read_text().splitlines()]
+
+
+def a_site(path: Path) -> SiteFolder:
+    """Write the folder of the hall; nothing serves its addresses, since the devices are in memory."""
+    folder = make_identity(path, now_s=int(time.time()))
+    nowhere = Served(
+        bmc_host="127.10.0.1", bmc_port=1, bmc_pin="00" * 32, user="root", password="x",
+        unit_host="127.20.0.1", unit_port=1, community="x", gateway_host="127.0.0.1", gateway_port=1,
+    )  # fmt: skip
+    write_site(folder, Plant.hall(nodes=NODES, seed=5), nowhere, settings=TIMES)
+    return folder
+
+
+def check_after_the_kill(folder: SiteFolder, where: str, tally: Tally) -> Kept:
+    """What the dead process leaves on disk must bind as much as what it had said before."""
+    kept = kept_by(folder)
+    world = world_of(folder)
+    acknowledged = (folder.inbox / "accepted" / LIMIT_FILE).exists()
+    tally.acknowledged += acknowledged
+    if acknowledged:
+        assert kept.limits == 1, where
+    if kept.limits:
+        assert kept.latch == CEILING_PPM, where
+    said = [line["kept"].get(f"site {Unit.COMPUTE}") for line in world if "kept" in line]
+    lowest = min((each for each in said if each is not None), default=None)
+    if lowest is not None:
+        assert kept.latch is not None, where
+        assert kept.latch <= lowest, where
+    sent = Counter((line["sent"], line["act"]) for line in world if "sent" in line)
+    recorded = Counter((key.element, str(ACT_OF[key.stage])) for key, _ in kept.effects)
+    assert sent <= recorded, f"{where}: a command left before its key was on disk"
+    tally.stages |= {key.stage for key, _ in kept.effects}
+    return kept
+
+
+def check_after_the_next_start(folder: SiteFolder, before: Kept, where: str) -> None:
+    """The next start ends the stop: the ceiling kept, the nodes off, under a new nonce."""
+    kept = kept_by(folder)
+    assert kept.memory is not None
+    assert kept.memory.armed
+    assert kept.latch == CEILING_PPM, where
+    assert before.memory is None or kept.memory.nonce != before.memory.nonce, where
+    plant = hall()
+    for line in world_of(folder):
+        if "sent" in line:
+            plant.command(line["sent"], line["act"] if "act" not in line else ACTS[line["act"]], 0.0)
+    assert set(plant.nodes_on(100.0)) == set(plant.nodes) - CUT, where
+    bundles = sorted((folder.path / "state" / "evidence").iterdir())
+    for bundle in bundles:
+        verified = verify_bundle(bundle, charter_id=folder.charter_id)
+        assert verified.evidence.number == int(bundle.name), where
+    assert str(verified.verdict) == "proven", where
+
+
+ACTS = {str(act): act for act in ACT_OF.values()}
+
+
+async def test_a_kill_at_any_step_of_a_stop_loses_no_latch_and_raises_no_ceiling(tmp_path: Path) -> None:
+    template = a_site(tmp_path / "template")
+    tally = Tally()
+    steps = {"before": 0, "after": 0}
+
+    async def work() -> None:
+        async with launcher() as runs:
+            for side in steps:
+                while await one(runs, side):
+                    pass
+
+    ended: set[str] = set()
+
+    async def one(runs: Launcher, side: str) -> bool:
+        if side in ended:
+            return False
+        steps[side] += 1
+        at = steps[side]
+        where = f"killed {side} step {at}"
+        folder = SiteFolder(path=tmp_path / f"{side}-{at}")
+        shutil.copytree(template.path, folder.path)
+        if not await runs.run(folder, at=at, side=side):
+            ended.add(side)
+            return False
+        tally.kills[side] += 1
+        before = check_after_the_kill(folder, where, tally)
+        assert not await runs.run(folder, at=0, side=side), where
+        check_after_the_next_start(folder, before, where)
+        return True
+
+    await asyncio.gather(*(work() for _ in range(WORKERS)))
+    print(f"kills {dict(tally.kills)}; acknowledged before {tally.acknowledged} of them")
+    assert tally.stages == {Stage.SOFT_OFF, Stage.FORCE_OFF, Stage.OUTLET_OFF}
+    assert min(tally.kills.values()) >= 20
+    assert tally.acknowledged >= 10
