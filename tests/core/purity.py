@@ -30,6 +30,9 @@ CORE_MODULES: tuple[ModuleType, ...] = tuple(
     importlib.import_module(each.name) for each in pkgutil.walk_packages(grandpause.core.__path__, f"{CORE}.")
 )
 
+# So does the first use of a codec; RFC 8785 sorts names by UTF-16.
+"".encode("utf-16-be")
+
 
 class Impure(AssertionError):
     """Core code touched the world."""

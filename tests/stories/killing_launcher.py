@@ -56,14 +56,14 @@ class KillingStore(SqliteStore):
         values: Mapping[str, bytes] | None = None,
         journal: Sequence[JournalLine] = (),
     ) -> None:
-        with self.fuse.step():
+        with self.fuse.step("commit"):
             super().commit(statements=statements, memory=memory, values=values, journal=journal)
             if memory is not None:
                 latch = {f"{key.part} {key.unit}": value for key, value in memory.latch}
                 self.world.note(kept=latch, armed=memory.armed, nonce=memory.nonce)
 
     def record_effects(self, keys: Sequence[EffectKey], *, at_s: int) -> None:
-        with self.fuse.step():
+        with self.fuse.step("effects"):
             super().record_effects(keys, at_s=at_s)
 
 
@@ -85,8 +85,8 @@ async def be_the_operator(daemon: SiteDaemon, folder: SiteFolder, clock: Clock) 
 async def run(folder: SiteFolder, at: int, side: str, begin_s: float) -> None:
     """Run the controller until its stop is proven, unless it is killed before."""
     clock = FastClock(begin_s)
-    fuse = Fuse(at, side)
     world = World(folder.path / "world.jsonl")
+    fuse = Fuse(at, side, world)
     site = load_site_file(folder.site_file)
 
     async def open_devices(site: SiteFile, clock: Clock, **_options: object) -> Devices:

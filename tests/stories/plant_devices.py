@@ -56,26 +56,6 @@ class FastLoop(asyncio.SelectorEventLoop):
         return time.monotonic() * SPEED
 
 
-class Fuse:
-    """Counts the steps of a run, and kills the process at one of them."""
-
-    def __init__(self, at: int, side: str) -> None:
-        self._at = at
-        self._side = side
-        self._count = 0
-
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        self._count += 1
-        self._burn("before")
-        yield
-        self._burn("after")
-
-    def _burn(self, side: str) -> None:
-        if self._count == self._at and side == self._side:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
 class World:
     """What really happened so far, in order; each line is written at once, whole."""
 
@@ -84,6 +64,28 @@ class World:
 
     def note(self, **line: object) -> None:
         os.write(self._file, json.dumps(line).encode() + b"\n")
+
+
+class Fuse:
+    """Counts the steps of a run, and kills the process at one of them."""
+
+    def __init__(self, at: int, side: str, world: World) -> None:
+        self._at = at
+        self._world = world
+        self._side = side
+        self._count = 0
+
+    @contextmanager
+    def step(self, kind: str) -> Iterator[None]:
+        self._count += 1
+        self._burn("before", kind)
+        yield
+        self._burn("after", kind)
+
+    def _burn(self, side: str, kind: str) -> None:
+        if self._count == self._at and side == self._side:
+            self._world.note(dying=kind)
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class PlantSwitches:
@@ -98,7 +100,7 @@ class PlantSwitches:
 
     async def command(self, element: str, act: Act, *, within_s: float) -> Answer:
         del within_s  # memory answers at once
-        with self._fuse.step():
+        with self._fuse.step("command"):
             self._world.note(sent=element, act=str(act))
             reply = self._plant.command(element, act, self._clock.monotonic_s())
         return Answer(reply=reply)

@@ -42,6 +42,8 @@ MOST_AT_ONCE: Final = 512
 
 def next_wake(state: Stop) -> float | None:
     """Return when ``Tick`` is due next, in the caller's monotonic seconds; None if never."""
+    if state.unbegun:
+        return state.began_s
     wakes = [state.timers[0][0]] if state.timers else []
     if state.deadline_s is not None and not state.alarmed:
         wakes.append(state.deadline_s)
@@ -94,16 +96,27 @@ def _begin(state: Stop, event: Begin, now_s: float) -> None:
         if run.phase is not Phase.KEPT:
             run.residual = False
             _enter(state, run, Phase.KEPT)
-    claims = event.claims
-    for cut in plan.cut:
-        _begin_cut(state, cut, claims.get(cut.element, Power.UNKNOWN), now_s)
-    # The slots were appended in no particular order.
-    heapq.heapify(state.timers)
+    state.unbegun.clear()
+    state.unbegun.extend(plan.cut)
+    state.claims = event.claims
+    runs = state.runs
+    state.pending = sum(each.open for each in runs.values()) + sum(
+        runs[cut.element].phase is Phase.KEPT for cut in plan.cut
+    )
+
+
+def _begin_some(state: Stop, now_s: float) -> None:
+    """Begin the next cuts; a stop of 10,000 nodes begins with its first ones while the rest is looked at."""
+    for _ in range(min(MOST_AT_ONCE, len(state.unbegun))):
+        cut = state.unbegun.popleft()
+        _begin_cut(state, cut, state.claims.get(cut.element, Power.UNKNOWN), now_s)
 
 
 def _begin_cut(state: Stop, cut: Cut, claim: Power, now_s: float) -> None:
     run = state.runs[cut.element]
     phase = run.phase
+    if phase is Phase.KEPT:
+        state.pending -= 1  # counted when the plan began; below it is counted by its phase
     if phase is not Phase.KEPT and phase is not Phase.WAITING:
         _keep_going(state, run, cut, now_s)
         return
@@ -118,12 +131,8 @@ def _begin_cut(state: Stop, cut: Cut, claim: Power, now_s: float) -> None:
         run.detail = "nothing can be sent to it"
         _enter(state, run, Phase.EXHAUSTED)
     else:
-        run.serial += 1
-        if phase is Phase.KEPT:
-            run.phase = Phase.WAITING
-            state.pending += run.open
-        state.timer_count += 1
-        state.timers.append((now_s + cut.slot_s, state.timer_count, run, Cue.DUE, run.serial))
+        _enter(state, run, Phase.WAITING)
+        _timer(state, run, Cue.DUE, state.began_s + cut.slot_s)
 
 
 def _keep_going(state: Stop, run: NodeRun, cut: Cut, now_s: float) -> None:
@@ -196,6 +205,8 @@ def _metered(state: Stop, event: Metered, now_s: float, effects: list[Effect]) -
 
 
 def _fire(state: Stop, now_s: float, effects: list[Effect]) -> None:
+    if state.unbegun:
+        _begin_some(state, now_s)
     timers = state.timers
     for _ in range(MOST_AT_ONCE):
         if not timers or timers[0][0] > now_s:

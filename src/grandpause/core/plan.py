@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from grandpause.core.ceiling import Ceiling
@@ -95,7 +96,7 @@ class Plan:
         blocked: elements that nothing can be sent to.
         floor_reached: a watts cap lies below what remains with every element off.
         unknown_parts: halls or tenants that a cap names and this site does not have.
-        ramp_broken: elements whose single drop exceeds the ramp's step.
+        ramp_broken: elements whose single drop exceeds the ramp's step or minute.
     """
 
     order: Order
@@ -247,7 +248,8 @@ class Planner:
         ladders = self._ladders(order)
         minute, step = self._ramp.watts_per_minute, self._ramp.watts_per_step
         if order.ramp_override or (minute is None and step is None):
-            return [Cut(each.id, 0.0, ladders[each.id]) for each in cut], ()
+            names = [each.id for each in cut]
+            return list(map(Cut._make, zip(names, repeat(0.0), map(ladders.__getitem__, names)))), ()
         result = []
         broken = []
         recent: deque[tuple[float, int]] = deque()
@@ -255,7 +257,7 @@ class Planner:
         in_minute = in_step = 0
         for element in cut:
             drop = element.rated_w - element.off_w
-            if step is not None and drop > step:
+            if any(bound is not None and drop > bound for bound in (step, minute)):
                 broken.append(element.id)
             if step is not None and in_step and in_step + drop > step:
                 now, in_step = now + self._ramp.step_s, 0

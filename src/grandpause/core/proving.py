@@ -126,15 +126,16 @@ class Prover:
                 complaints.append(
                     _Complaint(f"{len(paths)} of {PATHS_NEEDED} independent meter paths have usable readings")
                 )
-        proving_pair = agreeing[0] if agreeing else None
-        if proving_pair is not None:
-            # Paths beside the two that agree are listed, but cannot spoil a proof by being broken.
-            names = {proving_pair[0].name, proving_pair[1].name}
-            complaints = self._kept(question, proving_pair, usable, elements)
+        if agreeing:
+            # Paths beside the two that agree are listed; broken or lying, they can neither spoil nor make a
+            # proof: what is off is judged by what the two show alone.
+            judged = [(self._kept(question, each, usable), each[:2]) for each in agreeing]
+            complaints, proving_pair = min(judged, key=lambda each: len(each[0]))
             complaints += self._site_caps(question, usable)
-            paths = [each for each in paths if each.name in names]
-        proven = proving_pair is not None and not complaints
-        stale = bool(complaints) and all(each.stale for each in complaints if not _counts_paths(each))
+            paths = list(proving_pair)
+        proven = bool(agreeing) and not complaints
+        reasons = [each for each in complaints if not _counts_paths(each)]
+        stale = bool(reasons) and all(each.stale for each in reasons)
         return Proof(
             word=VerdictWord.PROVEN if proven else (VerdictWord.STALE if stale else VerdictWord.NOT_PROVEN),
             reasons=tuple(dict.fromkeys(each.text for each in complaints)),
@@ -186,7 +187,7 @@ class Prover:
             a, b = sum_of(ours, watts), sum_of(theirs, watts)
             nodes = len({each for component in block for each in component.elements})
             resolution = sum(each.resolution_w for each in block)
-            most = max(max(a, b) * TOLERANCE_PPM // FULL_PPM, resolution + NEAR_ZERO_W * nodes)
+            most = _most_apart(a, b, resolution, nodes)
             if abs(a - b) > most:
                 found.append(
                     _Complaint(
@@ -201,10 +202,10 @@ class Prover:
         question: Question,
         pair: tuple[MeterPath, MeterPath, object],
         usable: Mapping[str, Mapping[Channel, int]],
-        elements: Mapping[str, Power],
     ) -> list[_Complaint]:
         """Return what of the caps the two agreeing paths do not show to be kept."""
         complaints = []
+        elements = self._elements(pair[:2], usable)
         uncovered = [each for each in self._table.by_id if each not in pair[0].covered]
         if uncovered:
             complaints.append(_Complaint(f"no meter covers {_names(uncovered)}"))
@@ -253,16 +254,34 @@ class Prover:
         for key, value in question.caps:
             if key.unit is not Unit.SITE_WATTS:
                 continue
-            paths = [each for each in self.paths if each.measures is Measures.SITE and each.name in usable]
+            paths = [
+                each
+                for each in self.paths
+                if each.measures is Measures.SITE
+                and each.name in usable
+                and each.covered >= set(self._table.by_id)
+            ]
             if len(paths) < PATHS_NEEDED:
                 complaints.append(
                     _Complaint(f"{len(paths)} of {PATHS_NEEDED} meter paths of the whole site are usable")
                 )
+            elif not any(self._site_agree(pair, usable) for pair in combinations(paths, 2)):
+                complaints.append(_Complaint("no two meter paths of the whole site agree"))
             for path in paths:
                 watts = sum(usable[path.name].values())
                 if watts > value:
                     complaints.append(_Complaint(f"{path.name} shows {watts} W, {value} W are allowed"))
         return complaints
+
+    def _site_agree(self, pair: tuple[MeterPath, ...], usable: Mapping[str, Mapping[Channel, int]]) -> bool:
+        a, b = (sum(usable[path.name].values()) for path in pair)
+        resolution = sum(each.resolution_w for path in pair for each in path.components)
+        return abs(a - b) <= _most_apart(a, b, resolution, len(self._table.elements))
+
+
+def _most_apart(a: int, b: int, resolution_w: int, nodes: int) -> int:
+    """Return the most watts by which two paths that agree may differ over so many nodes."""
+    return max(max(a, b) * TOLERANCE_PPM // FULL_PPM, resolution_w + NEAR_ZERO_W * nodes)
 
 
 def _problem(
@@ -285,7 +304,7 @@ def _problem(
         empty = next((channel for channel in row.channels if each.watts.get(channel) is None), None)
         if empty is not None:
             return _Complaint(f"meter {row.id} has no value on channel {empty}")
-        if not any(each.watts.values()):
+        if not any(each.watts[channel] for channel in row.channels):
             return _Complaint(f"meter {row.id} reads 0 W everywhere, which proves nothing")
         if row.signed and each.signed_by != row.owner:
             return _Complaint(f"meter {row.id} is not signed by {row.owner}")

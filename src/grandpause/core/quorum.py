@@ -139,7 +139,7 @@ class Roster:
         # One bit for each of the 2^n sets of bodies (8 KiB for 16), so that no loop runs over sets: this is
         # worked out for charters that nobody has signed yet.
         every_set = (1 << (1 << len(self.bodies))) - 1
-        sets_with = {}
+        sets_with: dict[str, int] = {}
         for index, body in enumerate(self.bodies):
             half = (1 << (1 << index)) - 1
             table = every_set // (half << (1 << index) | half) * (half << (1 << index))

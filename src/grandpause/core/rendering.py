@@ -43,17 +43,22 @@ def visible(text: str) -> str:
 
 
 def amount(value: int, unit: Unit) -> str:
-    """Return a ceiling in words."""
+    """Return a ceiling in words, exactly: signers must not see two that differ as one."""
     if unit is Unit.COMPUTE:
         return f"{value * 100 / FULL_PPM:g} % of rated compute"
     what = "IT power" if unit is Unit.IT_WATTS else "site power"
-    return f"{watts(value)} of {what}"
+    for digits, name in ((9, "GW"), (6, "MW"), (3, "kW")):
+        if value >= 10**digits:
+            whole, rest = divmod(value, 10**digits)
+            number = f"{whole}.{rest:0{digits}}".rstrip("0").rstrip(".")
+            return f"{number} {name} of {what}"
+    return f"{value} W of {what}"
 
 
 def watts(value: int) -> str:
     """Return watts in the unit that fits, to three digits."""
     for size, name in ((1_000_000_000, "GW"), (1_000_000, "MW"), (1_000, "kW")):
-        if abs(value) >= size:
+        if abs(value) >= size * 0.9995:  # below, three digits would round up to 1000
             return f"{value / size:.3g} {name}" if value / size < 1_000 else f"{value / size:.0f} {name}"  # noqa: PLR2004
     return f"{value} W"
 

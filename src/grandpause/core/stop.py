@@ -5,13 +5,14 @@ Nothing happens here: ``core.conductor`` moves the state along this table.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
 from grandpause.core.model import Act, Outcome, Power, Reply, Stage, VerdictWord
-from grandpause.core.plan import Plan
+from grandpause.core.plan import Cut, Plan
 
 
 class Phase(StrEnum):
@@ -253,7 +254,14 @@ SETTLED: Final = frozenset({Phase.KEPT, Phase.OFF, Phase.EXHAUSTED})
 
 @dataclass(slots=True)
 class Stop:
-    """The state of one site's stop, from waiting to hold. Made empty; ``Begin`` gives it a plan."""
+    """The state of one site's stop, from waiting to hold. Made empty; ``Begin`` gives it a plan.
+
+    Attributes:
+        pending: nodes that the stop still waits for.
+        unbegun: cuts of the plan that no step has come to yet; every step takes some of them.
+        claims: what the nodes said of their power when the plan began.
+        timers: a heap of (when, order, node, cue, serial).
+    """
 
     timing: Timing
     plan: Plan | None = None
@@ -264,6 +272,8 @@ class Stop:
     alarmed: bool = False
     runs: dict[str, NodeRun] = field(default_factory=dict)
     pending: int = 0
+    unbegun: deque[Cut] = field(default_factory=deque)
+    claims: Mapping[str, Power] = field(default_factory=dict)
     timers: list[tuple[float, int, NodeRun, Cue, int]] = field(default_factory=list)
     timer_count: int = 0
 
@@ -280,4 +290,4 @@ class Stop:
     @property
     def untouched(self) -> int:
         """Nodes that nothing was sent to yet: up to here, nothing is lost."""
-        return sum(each.phase is Phase.WAITING for each in self.runs.values())
+        return len(self.unbegun) + sum(each.phase is Phase.WAITING for each in self.runs.values())

@@ -246,7 +246,7 @@ class SiteDaemon:
         """Return the next evidence's number, and the name of the evidence before it."""
         number = int(self._store.value("evidence_number") or b"0") + 1
         previous = (self._store.value("evidence_name") or b"").decode()
-        # A run that was killed between a bundle and its name in the store left a whole bundle behind: it stands.
+        # A run that was killed between a bundle and its name in the store left a whole bundle: it stands.
         while (left := self.site.identity.state / _EVIDENCE / f"{number:06}" / EVIDENCE_FILE).exists():
             previous = parse(left.read_bytes()).name
             number += 1

@@ -41,6 +41,10 @@ from grandpause.site.sitefile import Periods
 
 ROWS_AT_ONCE: Final = 300
 """Commands whose keys are written in one transaction: the first ones leave while the rest are written."""
+FIRST_ROWS: Final = 8
+"""The first commands of a stop; each batch after them is twice as big, ``PACE_S`` later. Hundreds of TLS
+handshakes begun at once would all end late: the first command would leave after 150 ms."""
+PACE_S: Final = 0.006
 MOST_UNDER_WAY: Final = 600
 """Commands and questions under way at once, so that a node that was told is asked while others are still
 being told, over the connection that is open already. One that is not answered within ``LEND_AFTER_S`` gives
@@ -102,6 +106,7 @@ class Engine:
         self._tasks: dict[asyncio.Task[None], asyncio.TimerHandle | None] = {}
         self._outbox: deque[Command] = deque()
         self._under_way = 0
+        self._pace = FIRST_ROWS
         self._flushing = False
         self._woken = asyncio.Event()
         self._failure: BaseException | None = None
@@ -163,6 +168,7 @@ class Engine:
             return
         if self.stop.plan is None:
             self.observer.remember_before()
+            self._pace = FIRST_ROWS
             self.began_wall_s = self._ports.clock.wall_s()
         self.settled_s = None
         self._verdict_given = None
@@ -206,7 +212,7 @@ class Engine:
 
     def _flush(self) -> None:
         """Write the keys of the next commands, then send them; the rest follows as answers come in."""
-        room = min(ROWS_AT_ONCE, MOST_UNDER_WAY - self._under_way)
+        room = min(self._pace, MOST_UNDER_WAY - self._under_way)
         if self._flushing or not self._outbox or room <= 0:
             return
         commands = [self._outbox.popleft() for _ in range(min(room, len(self._outbox)))]
@@ -217,9 +223,13 @@ class Engine:
             return
         for command in commands:
             self._start(self._send(command))
+        if len(self._outbox) < ROWS_AT_ONCE:
+            self._woken.set()
         if self._outbox:
             self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush_rest)
+            pause = PACE_S if self._pace < ROWS_AT_ONCE else 0
+            asyncio.get_running_loop().call_later(pause, self._flush_rest)
+        self._pace = min(2 * self._pace, ROWS_AT_ONCE)
 
     def _flush_rest(self) -> None:
         self._flushing = False
@@ -285,6 +295,8 @@ class Engine:
         """Wake whenever a deadline, retry, slot or limit's end is due; at least once a second."""
         while True:
             wake = next_wake(self.stop) if self.stop.plan is not None else None
+            if len(self._outbox) >= ROWS_AT_ONCE:
+                wake = None
             delay = 1.0 if wake is None else min(1.0, max(0.0, wake - self._ports.clock.monotonic_s()))
             self._woken.clear()
             if self._failure is None and delay > 0:
@@ -298,7 +310,9 @@ class Engine:
             if self._failure is not None:
                 raise self._failure
             self.obey()
-            self._feed(Tick())
+            # While many commands wait to be sent, making more of them would only delay these.
+            if len(self._outbox) < ROWS_AT_ONCE:
+                self._feed(Tick())
 
     async def _metering(self) -> None:
         clock = self._ports.clock

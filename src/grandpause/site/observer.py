@@ -145,6 +145,8 @@ class Observer:
                 return
             self._sequences[meter] = reading.sequence
             kept = self.seen.signed.setdefault(meter, deque(maxlen=LEAST_SAMPLES + 2))
+            if kept and kept[-1].at_s == reading.at:
+                kept.pop()  # as in the history: one a second, so that what is kept spans as many seconds
             kept.append(SignedReading(meter, reading.sequence, reading.at, read.envelope))
         self.seen.problems.pop(meter, None)
         missing = next((each for each in read.samples if each.watts is None), None)

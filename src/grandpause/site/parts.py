@@ -62,6 +62,7 @@ class BmcAddress:
     pins: tuple[str, ...]
     authorities: str
     system: str
+    reset: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,6 +297,7 @@ def _read_bmc(table: Table, names: tuple[str, ...]) -> dict[str, BmcAddress]:
         table.refuse("pins", 'needs at least one pin, and tls = "pin"', hint="grandpause site check --pin")
     authorities = table.text("authorities", "")
     system = table.text("system", "")
+    reset = table.text("reset", "")
     return {
         name: BmcAddress(
             driver=driver,
@@ -306,6 +308,7 @@ def _read_bmc(table: Table, names: tuple[str, ...]) -> dict[str, BmcAddress]:
             pins=pins,
             authorities=authorities,
             system=fill(table, "system", system, name),
+            reset=fill(table, "reset", reset, name),
         )
         for name in names
     }

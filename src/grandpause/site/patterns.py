@@ -21,10 +21,16 @@ MOST_NODES = 200_000
 
 
 def unfold(table: Table, key: str) -> tuple[str, ...]:
-    """Return the names in a node set, in its order. Raises SiteFileError naming the key."""
+    """Return the names in a node set, by their numbers ("n9" before "n10"), however it was written.
+
+    ClusterShell's own order follows how it folds a set, and ``host_first`` counts addresses along this one.
+
+    Raises:
+        SiteFileError: naming the key.
+    """
     text = table.text(key)
     try:
-        names = tuple(NodeSet(text))
+        names = tuple(sorted(NodeSet(text), key=_by_number))
     except NodeSetException as cause:
         table.refuse(key, f"not a node set: {cause}", hint='for example "r[01-16]n[01-16]"')
     if not 0 < len(names) <= MOST_NODES:
@@ -33,6 +39,12 @@ def unfold(table: Table, key: str) -> tuple[str, ...]:
     if bad is not None:
         table.refuse(key, f"{bad!r} must be 1 to 64 of a-z 0-9 . _ -")
     return names
+
+
+def _by_number(name: str) -> tuple[tuple[str, int], ...]:
+    """Return a sort key: text and number in turn."""
+    texts, numbers = _DIGITS.split(name), [*_DIGITS.findall(name), "-1"]
+    return tuple((text, int(number)) for text, number in zip(texts, numbers, strict=True))
 
 
 def fold(names: list[str]) -> str:

@@ -119,6 +119,7 @@ def _redfish(site: SiteFile, clock: Clock, learned: Mapping[str, object]) -> Red
             security=securities[bmc],
             credentials=_of_kind(site, credentials, bmc.credential, name),
             system=bmc.system,
+            reset=bmc.reset,
         )
         for name, bmc in site.bmcs.items()
     }

@@ -150,6 +150,11 @@ class BmcFarm:
                 Response(status=HTTPStatus.OK, body=json.dumps(self.counters).encode(), headers=JSON_HEADERS)
             )
             return
+        if request.target == "/sim/first-reset" and request.method == "GET":
+            first, self._service.first_reset_s = self._service.first_reset_s, None
+            body = json.dumps({"at_s": first}).encode()
+            connection.reply(Response(status=HTTPStatus.OK, body=body, headers=JSON_HEADERS))
+            return
         self.counters["requests"] += 1
         node = self._at_address[connection.local_host]
         reception = node.bmc.reception()

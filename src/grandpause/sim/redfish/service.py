@@ -37,6 +37,7 @@ class BmcService:
 
     def __init__(self, plant: Plant, access: Access, *, wall_s: Callable[[], float]) -> None:
         self.commands: list[tuple[str, str]] = []
+        self.first_reset_s: float | None = None
         self.access = access
         self._plant = plant
         self._wall_s = wall_s
@@ -109,6 +110,7 @@ class BmcService:
         if not isinstance(reset_type, str):
             return error(HTTPStatus.BAD_REQUEST, "ActionParameterMissing", "ResetType is missing.")
         self.commands.append((node.id, reset_type))
+        self.first_reset_s = now_s if self.first_reset_s is None else self.first_reset_s
         reply = self._plant.command(node.id, reset_type, now_s)
         if reply is Reply.UNREACHABLE:
             return None
