@@ -1,4 +1,4 @@
-"""The whole controller against a Redfish service of others: sushy-tools' emulator with 100 fake systems.
+"""The whole controller against a Redfish service of others: sushy-tools' emulator, 100 fake systems.
 
 The emulator applies a power change 1 to 11 seconds after accepting it, and has no meter: everything is
 claimed off, and nothing is proven.
@@ -74,13 +74,13 @@ system = "/redfish/v1/Systems/00000000-0000-4000-8000-000000000{{n1}}"
 [timing]
 soft_off_s = 25
 force_off_s = 20
-command_s = 15
+command_s = 20
 poll_s = 2
 settle_s = 1
 
 [periods]
 meters_s = 1
-status_s = 60
+status_s = 0
 window_s = 3
 """
 

@@ -88,7 +88,7 @@ def demo(
     place = directory or Path(tempfile.mkdtemp(prefix="grandpause-demo-"))
     story = Story()
     view = View(story, live=sys.stdout.isatty() and not headless and not json, quiet=json)
-    value = uvloop.run(_play(place, story, view, nodes=nodes, seed=seed, faults=fault, outlets=outlets))
+    value = uvloop.run(play(place, story, view, nodes=nodes, seed=seed, faults=fault, outlets=outlets))
     if json:
         say_json(value)
     else:
@@ -96,7 +96,7 @@ def demo(
     return 0 if value["verdict"] == VerdictWord.PROVEN and value["tampered_detected"] else 1
 
 
-async def _play(
+async def play(
     place: Path,
     story: Story,
     view: View,
@@ -106,6 +106,11 @@ async def _play(
     faults: Sequence[str],
     outlets: bool,
 ) -> dict[str, Any]:
+    """Play the whole story in ``place``; return what ``--json`` prints.
+
+    Raises:
+        UsageError: an unknown fault. OwnFault: a chapter did not come to its end.
+    """
     from grandpause.sim.folder import SiteFolder
     from grandpause.site.daemon import SiteDaemon
     from grandpause.site.sitefile import load_site_file
@@ -322,6 +327,8 @@ async def _until(done, seconds: float, *, must: bool = True) -> None:  # type: i
 
 
 def _print_end(value: dict[str, Any]) -> None:
+    from grandpause.cli.demo_view import counts_in_words
+
     out = console()
     proven = value["verdict"] == VerdictWord.PROVEN
     word = f"[bold {'green' if proven else 'red'}]{value['verdict'].upper()}[/]"
@@ -333,8 +340,7 @@ def _print_end(value: dict[str, Any]) -> None:
     )
     out.print(f"feeds        {before} before, {after} after (at most {watts(figures['target'])} expected)")
     for title in ("nodes", "outcomes"):
-        counts = ", ".join(f"{count} {name}" for name, count in value[title].items() if count)
-        out.print(f"{title:12} {counts}")
+        out.print(f"{title:12} {counts_in_words(value[title])}")
     out.print(f"bundle       {value['bundle']}", soft_wrap=True)
     out.print(
         f"check it     grandpause verify {value['bundle']} --charter {value['charter']}", soft_wrap=True

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from grandpause.core.evidence import totals
 from grandpause.core.model import Stage
@@ -97,8 +98,8 @@ class View:
         if engine.stop.plan is not None:
             target = f"at most {watts(engine.stop.plan.target_w)} expected at the end"
             table.add_row("target", target)
-            table.add_row("nodes", _counts({str(each): count for each, count in states.items()}))
-            table.add_row("outcomes", _counts({str(each): count for each, count in outcomes.items()}))
+            table.add_row("nodes", counts_in_words(states))
+            table.add_row("outcomes", counts_in_words(outcomes))
         word = str(proof.word).upper() if proof and engine.stop.plan else "-"
         colour = "bold green" if word == "PROVEN" else "red"
         table.add_row(
@@ -139,5 +140,8 @@ class View:
         self._told = len(self._story.lines)
 
 
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "-"
+def counts_in_words(counts: Mapping[Any, int]) -> str:
+    """Return states or outcomes with their counts, in words; "off" never stands alone for a claim."""
+    words = {"off_metered": "off (metered)", "off_claimed": "off (claimed)"}
+    named = (f"{count} {words.get(name, str(name).replace('_', ' '))}" for name, count in counts.items() if count)
+    return ", ".join(named) or "-"

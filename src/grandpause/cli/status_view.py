@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from grandpause.cli.demo_view import counts_in_words
 from grandpause.core.rendering import SECRET_RETURNS, watts
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ def print_status(out: Console, said: dict[str, Any]) -> None:
         progress = f"{said['on_their_way']} on their way, {said['untouched']} untouched"
         out.print(f"stage        {said['stage']}; {progress}")
         for title in ("nodes", "outcomes"):
-            counts = (f"{count} {name}" for name, count in said[title].items() if count)
-            out.print(f"{title:12} {', '.join(counts)}")
+            out.print(f"{title:12} {counts_in_words(said[title])}")
     for path, value in said["watts"].items():
         out.print(f"{path:12} {watts(value)}")
     for reason in said["reasons"]:

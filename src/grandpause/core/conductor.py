@@ -174,8 +174,6 @@ def _claimed(state: Stop, event: Claimed, now_s: float, effects: list[Effect]) -
     elif event.power is Power.ON:
         cue = Cue.SEEN_ON
         run.off_since = 0.0
-        if run.phase is Phase.WATCHING:
-            run.outcome, run.detail = Outcome.CONTRADICTED, "accepted the command and says that it is on"
     else:
         cue = Cue.UNSEEN
         if run.phase is Phase.WATCHING:
@@ -280,6 +278,10 @@ def _rest(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> Non
 
 def _climb(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> None:
     run.off_since = 0.0
+    if run.phase is Phase.WATCHING and run.claim is Power.ON:
+        # It had the whole rung's time: only now is its "accepted" contradicted by its own claim.
+        run.outcome = Outcome.CONTRADICTED
+        run.detail = f"accepted {run.ladder[run.rung]} and says that it is on"
     if run.rung + 1 < len(run.ladder):
         run.rung += 1
         _enter(state, run, Phase.WAITING)
