@@ -18,8 +18,9 @@ from grandpause.core.statement.codec import Act, encode
 from grandpause.core.statement.scope import Scope, ScopeKind
 from grandpause.ports import Clock
 from grandpause.signers.file import signed
-from grandpause.sim.folder import SITE_KEY, SiteFolder
+from grandpause.sim.folder import SITE_KEY, Served, SiteFolder, make_identity, write_site
 from grandpause.sim.parts import Timing
+from grandpause.sim.plant import Plant
 from grandpause.sim.serve import SITE_ID, SimulatedSite, serve_site
 from grandpause.site.daemon import SiteDaemon
 from grandpause.site.inbox import deliver
@@ -123,6 +124,19 @@ async def served(
         yield site
     finally:
         await site.close()
+
+
+def unserved(
+    directory: Path, *, nodes: int = 4, settings: Mapping[str, Mapping[str, int | float]] = QUICK
+) -> SiteFolder:
+    """Write the folder of a site whose addresses nobody serves."""
+    folder = make_identity(directory, now_s=int(time.time()))
+    nowhere = Served(
+        bmc_host="127.10.0.1", bmc_port=1, bmc_pin="00" * 32, user="root", password="a secret",
+        unit_host="127.20.0.1", unit_port=1, community="x", gateway_host="127.0.0.1", gateway_port=1,
+    )  # fmt: skip
+    write_site(folder, Plant.hall(nodes=nodes), nowhere, settings=settings)
+    return folder
 
 
 def limit(

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,10 +44,10 @@ class Made:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """One stop of eight nodes to a quarter of their compute."""
+    """One stop of twelve nodes to a quarter of their compute."""
 
     async def stop() -> Made:
-        async with served(tmp_path_factory.mktemp("site")) as sim, running(sim.site) as controller:
+        async with served(tmp_path_factory.mktemp("site"), nodes=12) as sim, running(sim.site) as controller:
             await controller.armed_and_started(sim.folder)
             post(sim.folder, "limit.json", limit(sim.folder, 250_000), "ada", "bo")
             return Made(await controller.stopped(), sim.folder)
@@ -56,9 +56,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture
-def copy(made: Made, tmp_path: Path) -> Iterator[Path]:
+def copy(made: Made, tmp_path: Path) -> Path:
     """A copy of the bundle to tamper with."""
-    yield Path(shutil.copytree(made.bundle, tmp_path / "bundle"))
+    return Path(shutil.copytree(made.bundle, tmp_path / "bundle"))
 
 
 def recomputed(bundle: Path) -> str:
@@ -135,7 +135,7 @@ def test_stale_or_zero_readings_of_either_path_prove_nothing(
 
 
 def test_every_flipped_byte_of_a_sample_is_found_and_its_file_named(made: Made, copy: Path) -> None:
-    name = "readings/after.json"
+    name = "elements.json"
     file = copy / name
     data = file.read_bytes()
     begin = max(0, (len(data) - SAMPLE_BYTES) // 2)

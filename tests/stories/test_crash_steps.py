@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,12 +19,12 @@ from grandpause.core.model import Stage, Unit
 from grandpause.core.statement.acts import Limit
 from grandpause.core.stop import ACT_OF, EffectKey
 from grandpause.core.trust import decode_only
-from grandpause.sim.folder import Served, SiteFolder, make_identity, write_site
-from grandpause.sim.plant import Plant
+from grandpause.sim.folder import SiteFolder
 from grandpause.stores.sqlite import SqliteStore
 from grandpause.verify.bundle import verify_bundle
 from stories.killing_launcher import CEILING_PPM, LIMIT_FILE
 from stories.plant_devices import IGNORES_SOFT_OFF, LIES, NODES, hall
+from stories.rig import unserved
 
 SIGKILL = 9
 WORKERS = 3
@@ -119,17 +118,6 @@ def world_of(folder: SiteFolder) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder.path / "world.jsonl").read_text().splitlines()]
 
 
-def a_site(path: Path) -> SiteFolder:
-    """Write the folder of the hall; nothing serves its addresses, since the devices are in memory."""
-    folder = make_identity(path, now_s=int(time.time()))
-    nowhere = Served(
-        bmc_host="127.10.0.1", bmc_port=1, bmc_pin="00" * 32, user="root", password="x",
-        unit_host="127.20.0.1", unit_port=1, community="x", gateway_host="127.0.0.1", gateway_port=1,
-    )  # fmt: skip
-    write_site(folder, Plant.hall(nodes=NODES, seed=5), nowhere, settings=TIMES)
-    return folder
-
-
 def check_after_the_kill(folder: SiteFolder, where: str, tally: Tally) -> Kept:
     """What the dead process leaves on disk must bind as much as what it had said before."""
     kept = kept_by(folder)
@@ -174,7 +162,7 @@ def check_after_the_next_start(folder: SiteFolder, before: Kept, where: str) -> 
 
 
 async def test_a_kill_at_any_step_of_a_stop_loses_no_latch_and_raises_no_ceiling(tmp_path: Path) -> None:
-    template = a_site(tmp_path / "template")
+    template = unserved(tmp_path / "template", nodes=NODES, settings=TIMES)
     tally = Tally()
     steps = {"before": 0, "after": 0}
 

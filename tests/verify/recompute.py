@@ -11,21 +11,22 @@ import json
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 LEAST_READINGS, NEAR_ZERO_W, TOLERANCE = 3, 20, 0.05
 
 
-def seconds(text):
+def seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def payload(path):
+def payload(path: Path) -> Any:
     return json.loads(base64.b64decode(json.loads(path.read_bytes())["payload"]))
 
 
-def readings(bundle):
+def readings(bundle: Path) -> dict[str, dict[float, dict[str, int]]]:
     """Return meter -> {second: {channel: watts}}; the last of a second counts."""
-    found = {}
+    found: dict[str, dict[float, dict[str, int]]] = {}
     for each in json.loads((bundle / "readings/after.json").read_bytes())["readings"]:
         found.setdefault(each["meter"], {})[seconds(each["at"])] = each["watts"]
     for path in sorted((bundle / "readings/signed").glob("*.json")):
@@ -35,7 +36,7 @@ def readings(bundle):
     return found
 
 
-def latest(meter, history, oldest, newest):
+def latest(meter: Any, history: dict[float, dict[str, int]], oldest: float, newest: float) -> Any:
     """Return the meter's latest values; None unless the last three of the window are whole and not all 0."""
     fresh = [history[at] for at in sorted(history) if oldest <= at <= newest][-LEAST_READINGS:]
     wanted = [channel["id"] for channel in meter["channels"]]
@@ -43,11 +44,13 @@ def latest(meter, history, oldest, newest):
     return good[-1] if len(good) == LEAST_READINGS else None
 
 
-def proven(bundle):
+def proven(bundle: Path) -> bool:
     evidence, table = payload(bundle / "evidence.json"), json.loads((bundle / "elements.json").read_bytes())
     elements = {each["id"]: each for each in table["elements"]}
     ended, history = seconds(evidence["ended"]), readings(bundle)
-    totals, nodes, broken = {}, {}, set()
+    totals: dict[str, int] = {}
+    nodes: dict[str, list[tuple[int, int]]] = {}
+    broken: set[str] = set()
     for meter in table["meters"]:
         window = evidence["window_s"]
         values = latest(meter, history.get(meter["id"], {}), ended - window, ended + window)
@@ -83,5 +86,5 @@ def proven(bundle):
 
 if __name__ == "__main__":
     result = proven(Path(sys.argv[1]))
-    print("proven" if result else "not proven")
+    sys.stdout.write("proven\n" if result else "not proven\n")
     sys.exit(0 if result else 1)

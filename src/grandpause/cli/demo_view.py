@@ -143,5 +143,7 @@ class View:
 def counts_in_words(counts: Mapping[Any, int]) -> str:
     """Return states or outcomes with their counts, in words; "off" never stands alone for a claim."""
     words = {"off_metered": "off (metered)", "off_claimed": "off (claimed)"}
-    named = (f"{count} {words.get(name, str(name).replace('_', ' '))}" for name, count in counts.items() if count)
+    named = (
+        f"{count} {words.get(name, str(name).replace('_', ' '))}" for name, count in counts.items() if count
+    )
     return ", ".join(named) or "-"

@@ -84,11 +84,13 @@ def print_plan(out: Console, value: dict[str, Any]) -> None:
     each = value["equivalents"]
     out.print(
         f"cost         about {each['revenue_usd']:,} $ of revenue and {each['gpu_hours']:,} GPU-hours"
-        f" over {each['hours']:g} h (RAND 2026)"
+        f" over {each['hours']:g} h (RAND 2026)",
+        soft_wrap=True,
     )
     out.print(
         f"homes        {each['homes_by_energy']:,} by energy (EIA 2020),"
-        f" {each['homes_by_capacity']:,} by capacity (1.2 kW each)"
+        f" {each['homes_by_capacity']:,} by capacity (1.2 kW each)",
+        soft_wrap=True,
     )
     for name, text in (
         ("blocked", "nothing can be sent to"),

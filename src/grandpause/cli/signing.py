@@ -27,6 +27,7 @@ def show(file: Path, *, charter: Path | None = None, json: bool = False) -> int:
     """
     envelope, statement = _decoded(file)
     standing, why = ("", "") if charter is None else _standing(file, charter)
+    names = {} if charter is None else _members(charter)
     if json:
         say_json(
             {
@@ -145,6 +146,21 @@ def _standing(file: Path, charter: Path) -> tuple[str, str]:
     except (TrustError, StatementError) as cause:
         raise cause.at(str(file)) from cause
     return str(admission.standing), admission.why
+
+
+def _members(charter: Path) -> dict[str, str]:
+    """Return key id -> "member of body", for every key of the charter in ``charter``."""
+    from grandpause.core.statement.charter import Charter
+
+    _, statement = _decoded(charter)
+    if not isinstance(statement, Charter):
+        raise UsageError(f"holds a {statement.kind}, not a charter", where=str(charter))
+    return {
+        key.key_id: visible(f"{member.label} of {body.label}")
+        for body in statement.roster.bodies
+        for member in body.members
+        for key in member.keys
+    }
 
 
 def _show_before_signing(envelope: Envelope, statement: Statement) -> None:

@@ -28,7 +28,7 @@ _FRESH_S = 10
 
 
 @app.command
-def check(site_file: Path, *, pin: bool = False, json: bool = False) -> int:
+def check(site_file: Path, *, pin: bool = False, verbose: bool = False, json: bool = False) -> int:
     """Ask every device what a stop will need of it; change nothing. Exit code 1 if anything fails.
 
     Parameters
@@ -37,6 +37,8 @@ def check(site_file: Path, *, pin: bool = False, json: bool = False) -> int:
         The site file.
     pin
         Print the certificate pin of every BMC instead (for `pins` in the site file).
+    verbose
+        Print what is in order, too.
     json
         Print JSON.
     """
@@ -63,6 +65,8 @@ def check(site_file: Path, *, pin: bool = False, json: bool = False) -> int:
         out = console()
         colours = {"ok": "green", "warn": "yellow", "fail": "red"}
         for each in findings:
+            if each.level == "ok" and each.subject != "meters" and not verbose:
+                continue
             out.print(
                 f"[{colours[each.level]}]{each.level:4}[/] {each.subject}: {each.message}", soft_wrap=True
             )

@@ -131,8 +131,12 @@ def _begin_cut(state: Stop, cut: Cut, claim: Power, now_s: float) -> None:
         run.detail = "nothing can be sent to it"
         _enter(state, run, Phase.EXHAUSTED)
     else:
+        # A new plan may bring a node's turn forward, and never puts it off: otherwise a new limit a second
+        # would hold up every later slot for ever.
+        due_s = state.began_s + cut.slot_s
+        run.due_s = min(due_s, run.due_s) if phase is Phase.WAITING else due_s
         _enter(state, run, Phase.WAITING)
-        _timer(state, run, Cue.DUE, state.began_s + cut.slot_s)
+        _timer(state, run, Cue.DUE, run.due_s)
 
 
 def _keep_going(state: Stop, run: NodeRun, cut: Cut, now_s: float) -> None:
@@ -303,6 +307,7 @@ def _trip(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> Non
     run.rung = next(forced, 0)
     run.off_since = 0.0
     if not run.ladder:
+        _enter(state, run, Phase.EXHAUSTED)
         return
     _enter(state, run, Phase.WAITING)
     _send(state, run, now_s, effects)

@@ -225,6 +225,7 @@ class NodeRun:
     serial: int = 0
     rung_serial: int = 0
     rung_until: float = 0.0
+    due_s: float = 0.0
     outcome: Outcome = Outcome.UNKNOWN
     detail: str = ""
     claim: Power = Power.UNKNOWN
