@@ -11,7 +11,9 @@ import json
 import re
 import shutil
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,7 +32,7 @@ from tools.vectors import (  # noqa: E402  (found beside this file)
     times,
     trusts,
 )
-from tools.vectors.cast import Json, hall  # noqa: E402
+from tools.vectors.cast import Json  # noqa: E402
 
 FILES: Mapping[str, Callable[[], Json]] = {
     "bundle": bundles.cases,
@@ -45,7 +47,11 @@ FILES: Mapping[str, Callable[[], Json]] = {
     "time": times.cases,
     "trust": trusts.cases,
 }
-_EXAMPLE = re.compile(r"```json (statement|file|envelope)=([a-z.]+) \w+=[0-9a-f]*\n.*?\n```", re.DOTALL)
+_EXAMPLE = re.compile(
+    r"```(?P<language>json|text) (?P<fence>statement|file|envelope|key|sentence)=(?P<subject>[a-z.]+)"
+    r"(?: \w+=[0-9a-f]*)?\n.*?\n```",
+    re.DOTALL,
+)
 
 
 def write_vectors(directory: Path) -> None:
@@ -63,19 +69,22 @@ def write_vectors(directory: Path) -> None:
         target.write_bytes(data)
 
 
-def examples() -> dict[tuple[str, str], tuple[str, str, str]]:
-    """Return (fence, subject) -> (word, digest, text) of every example that a page may show."""
-    from hashlib import sha256  # noqa: PLC0415
-
-    result: dict[tuple[str, str], tuple[str, str, str]] = {}
+def examples() -> dict[tuple[str, str], tuple[str, str]]:
+    """Return (fence, subject) -> (what the fence says of it, text) of every example that a page may show."""
+    result: dict[tuple[str, str], tuple[str, str]] = {}
     for case in envelopes.cases()["valid"]:
-        result.setdefault(("statement", case["kind"]), ("name", case["name"], case["payload"]))
-        result.setdefault(("envelope", case["kind"]), ("name", case["name"], case["envelope"]))
+        kind, name = case["kind"], f" name={case['name']}"
+        result.setdefault(("statement", kind), (name, case["payload"]))
+        result.setdefault(("envelope", kind), (name, case["envelope"]))
+        result.setdefault(("sentence", kind), ("", case["sentence"]))
     content = bundles.content()
-    for name in ("elements.json", "nodes.json", "readings/after.json"):
-        data = hall().to_bytes() if name == "elements.json" else content[name]
-        key = name.rpartition("/")[2]
-        result["file", key] = ("sha256", sha256(data).hexdigest(), data.decode())
+    for path in ("elements.json", "nodes.json", "readings/after.json"):
+        data = content[path]
+        result["file", path.rpartition("/")[2]] = (f" sha256={sha256(data).hexdigest()}", data.decode())
+    for case in keys.cases()["keys"]:
+        value = {"alg": case["alg"], "key": b64encode(bytes.fromhex(case["public"])).decode()}
+        text = json.dumps(value, separators=(",", ":"))
+        result["key", case["id"]] = (f" keyid={case['keyid']}", text)
     return result
 
 
@@ -84,9 +93,9 @@ def refresh_pages(directory: Path) -> None:
     found = examples()
 
     def example(match: re.Match[str]) -> str:
-        fence, subject = match.groups()
-        word, digest, text = found[fence, subject]
-        return f"```json {fence}={subject} {word}={digest}\n{text}\n```"
+        fence, subject = match["fence"], match["subject"]
+        said, text = found[fence, subject]
+        return f"```{match['language']} {fence}={subject}{said}\n{text}\n```"
 
     for page in sorted(directory.glob("*.md")):
         old = page.read_text(encoding="utf-8")

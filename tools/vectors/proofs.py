@@ -9,7 +9,11 @@ from functools import partial
 from tools.vectors.cast import T0, Json, caps_of, compute, hall, pooled
 
 from grandpause.core.elements import ElementTable, Measures, MeterRow
+from grandpause.core.evidence import by_meter
+from grandpause.core.fields import Fields
 from grandpause.core.model import CapKey, Caps, Unit
+from grandpause.core.proving import Prover, Question, Snapshot
+from grandpause.core.statement.acts import read_caps
 
 Reads = Sequence[tuple[int, Mapping[str, int]]]
 AT = (T0 - 10, T0 - 5, T0)
@@ -188,7 +192,33 @@ def _kept() -> Iterator[Json]:
     yield _not("site-watts-above-what-is-allowed", caps=site, table=table, more=more)
 
 
+def _shown(case: Json) -> Json:
+    """Return what else comes out: not written by hand, as the verdict is."""
+
+    def snapshot(value: Json) -> Snapshot:
+        return Snapshot(
+            meter=value["meter"], at_s=value["at"], watts=value["watts"], signed_by=value["signed_by"]
+        )
+
+    question = Question(
+        caps=read_caps(Fields({"caps": case["caps"]}, "case"), "caps"),
+        keep=frozenset(case["keep"]),
+        operator=case["operator"],
+        now_s=case["now"],
+        window_s=case["window_s"],
+    )
+    history = by_meter([snapshot(each) for each in case["readings"]])
+    before = {each["meter"]: snapshot(each) for each in case["before"]}
+    proof = Prover(ElementTable.from_bytes(case["elements"].encode())).prove(question, history, before)
+    return {
+        "reasons": list(proof.reasons),
+        "path_watts": dict(proof.path_watts),
+        "known": {each: str(power) for each, power in sorted(proof.elements.items())},
+    }
+
+
 def cases() -> Json:
     """Return the content of proving.json."""
     made = [*_meters(), *_agreement(), *_blocks(), *_kept()]
+    made = [case | _shown(case) for case in made]
     return {"elements": pooled(made, "elements"), "cases": made}

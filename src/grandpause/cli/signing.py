@@ -48,9 +48,8 @@ def show(file: Path, *, charter: Path | None = None, json: bool = False) -> int:
     out.print(f"name         {envelope.name}", soft_wrap=True)
     out.print(f"read aloud   {short_code(envelope)}")
     for each in envelope.signatures:
-        out.print(
-            f"signature    by key {each.key_id[:16]}… {'' if charter else '(not checked: no --charter)'}"
-        )
+        known = names.get(each.key_id, "unknown to the charter" if charter else "not checked: no --charter")
+        out.print(f"signature    by key {each.key_id[:16]}… ({known})", markup=False)
     if not envelope.signatures:
         out.print("signature    none yet")
     if standing:
