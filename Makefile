@@ -19,15 +19,15 @@ help: ## this list
 
 $(BIN)/python:
 	@tools/need_python.sh $(PYTHON)
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --require-hashes -r requirements/core.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --no-index -e .
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/core.txt
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.core
-	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
 install: $(VENV)/.core ## .venv from hash-locked requirements; the CLI is .venv/bin/grandpause

@@ -11,8 +11,8 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from grandpause.cli.demo import Story, play
-from grandpause.cli.demo_view import View
+from grandpause.cli.demo import play
+from grandpause.cli.demo_view import Story, View
 from grandpause.site.engine import Engine
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

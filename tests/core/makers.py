@@ -115,7 +115,7 @@ def operator_cast(*, seed: int = 0, **changes: Any) -> Cast:
 
 
 def council_cast(bodies: int, *, seed: int = 100, **changes: Any) -> Cast:
-    """Return n bodies of one member each: bounded limit by 2, limit by 3, lift, charter and restart by n-1."""
+    """Return n bodies of one member each: watts by 2, any limit by 3, lift, charter and restart by n-1."""
     people = {f"b{index}": signer(seed + index) for index in range(1, bodies + 1)}
     roster = Roster(
         tuple(
@@ -179,7 +179,11 @@ def charter_of(roster: Roster, powers: Sequence[PowerRule], **changes: Any) -> C
 
 def successor(cast: Cast, *, people: Mapping[str, FileSigner] | None = None, **changes: Any) -> Cast:
     """Return the next version of a charter, with changes."""
-    fields = {"version": cast.charter.version + 1, "previous": cast.id, "void_after": T0 + 30 * DAY}
+    fields: dict[str, Any] = {
+        "version": cast.charter.version + 1,
+        "previous": cast.id,
+        "void_after": T0 + 30 * DAY,
+    }
     return Cast(charter=replace(cast.charter, **(fields | changes)), people=people or cast.people)
 
 
@@ -344,7 +348,7 @@ def element(name: str, *, hall: str = "h1", tenant: str = "", **changes: Any) ->
 def meter(name: str, channels: Mapping[str, Sequence[str]], **changes: Any) -> MeterRow:
     """Return a meter of IT watts that belongs to the operator; its path is its name's first word."""
     fields: dict[str, Any] = {
-        "path": name.split("-")[0],
+        "path": name.split("-", maxsplit=1)[0],
         "owner": "operator",
         "signed": False,
         "measures": Measures.IT,

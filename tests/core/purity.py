@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType, ModuleType
 from unittest.mock import patch
 
@@ -49,7 +49,10 @@ def watched() -> Iterator[list[str]]:
     clocks = {name: _wrapped(f"time.{name}", getattr(time, name)) for name in CLOCKS}
     start = _wrapped("threading.Thread.start", threading.Thread.start)
     try:
-        with patch.multiple(time, **clocks), patch.object(threading.Thread, "start", start):
+        with ExitStack() as patches:
+            for name, clock in clocks.items():
+                patches.enter_context(patch.object(time, name, clock))
+            patches.enter_context(patch.object(threading.Thread, "start", start))
             yield _caught
     finally:
         _caught = before

@@ -166,7 +166,9 @@ def limit_from(cast: Cast, start: int, **changes: Any) -> Limit:
     return limit(cast, start=start, until=start + DAY, **changes)
 
 
-@pytest.mark.parametrize(("late_s", "binds"), [(0, True), (REPEAL_GRACE_S, True), (REPEAL_GRACE_S + 1, False)])
+@pytest.mark.parametrize(
+    ("late_s", "binds"), [(0, True), (REPEAL_GRACE_S, True), (REPEAL_GRACE_S + 1, False)]
+)
 def test_a_limit_of_a_superseded_version_counts_if_it_begins_within_seven_days(
     operator: Cast, late_s: int, *, binds: bool
 ) -> None:

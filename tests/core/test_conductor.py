@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from core.virtual import FULL, SILENT, TIMING, Way, World, plan_of
-from grandpause.core.conductor import next_wake, prepare, step
+from grandpause.core.conductor import MOST_AT_ONCE, next_wake, prepare, step
 from grandpause.core.evidence import report_of
 from grandpause.core.model import Act, NodeState, Outcome, Power, Reply, Stage, VerdictWord
 from grandpause.core.plan import Cut
@@ -59,7 +59,9 @@ def test_whatever_a_bmc_does_and_says_a_node_with_a_good_outlet_goes_off(
     assert world.codes() == []
     assert state_of(world) == (NodeState.OFF_METERED, Outcome.CONFIRMED_BY_METER)
     # Each stage in its order; a command that got lost may be sent again within it.
-    assert list(dict.fromkeys(node.told)) == [Act.SOFT_OFF, Act.FORCE_OFF, Act.OUTLET_OFF][: len(set(node.told))]
+    assert (
+        list(dict.fromkeys(node.told)) == [Act.SOFT_OFF, Act.FORCE_OFF, Act.OUTLET_OFF][: len(set(node.told))]
+    )
 
 
 @pytest.mark.parametrize(("applied", "reply"), list(product((True, False), REPLIES)))
@@ -404,6 +406,19 @@ def test_ten_bad_ones_among_a_hundred_are_each_cut_at_the_outlet() -> None:
     assert sum(Act.OUTLET_OFF in node.told for node in world.nodes.values()) == len(bad)
 
 
+def test_the_first_commands_of_a_large_stop_leave_before_the_last_ones_are_made() -> None:
+    names = [f"n{index:04}" for index in range(2 * MOST_AT_ONCE + 1)]
+    world = World(names)
+    world.begin(plan_of([Cut(each, 0.0, FULL) for each in names]))
+    assert 0 < len(world.commands) <= MOST_AT_ONCE
+    assert world.stop.pending == len(names)
+    world.passes(0)
+    assert len(world.commands) == len(names)
+    assert {when for when, _ in world.commands} == {1_000.0}
+    world.until_settled()
+    assert not any(node.on for node in world.nodes.values())
+
+
 def test_ten_thousand_nodes_with_every_fault_come_to_an_end() -> None:
     names = [f"n{index:05}" for index in range(10_000)]
     world = World(names, meters_s=10.0)
@@ -442,4 +457,3 @@ def test_a_command_leaves_the_device_no_more_time_than_its_stage_has() -> None:
         assert isinstance(command, Command)
         assert when - 1_000.0 + command.within_s <= ends[command.key.stage] + 0.02
         assert command.within_s <= TIMING.command_s
-

@@ -37,7 +37,7 @@ def test_an_element_belongs_to_the_site_its_hall_and_its_tenant() -> None:
         {"rated_w": 0},
     ],
 )
-def test_off_is_below_idle_and_idle_not_above_rated(watts: dict[str, int]) -> None:
+def test_off_is_below_idle_and_idle_not_above_rated(watts: dict[str, Any]) -> None:
     with pytest.raises(StatementError, match="needs off_w < idle_w <= rated_w") as refusal:
         element("n1", **watts)
     assert refusal.value.where == "elements.n1"
@@ -76,7 +76,10 @@ def edited_meter(**changes: Any) -> bytes:
         (edited(extra=1), "table.extra"),
         (edited(elements={}), "table.elements"),
         (edited_meter(channels=[{"id": "a", "elements": []}] * 2), "table.meters[0].channels"),
-        (edited_meter(channels=[{"id": "a", "elements": ["n1", "n1"]}]), "table.meters[0].channels[0].elements"),
+        (
+            edited_meter(channels=[{"id": "a", "elements": ["n1", "n1"]}]),
+            "table.meters[0].channels[0].elements",
+        ),
         (edited_meter(signed=2), "table.meters[0].signed"),
         (edited_meter(measures="heat"), "table.meters[0].measures"),
     ],

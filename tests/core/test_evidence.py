@@ -53,7 +53,7 @@ REFUSED, UNREACHABLE = Outcome.REFUSED, Outcome.UNREACHABLE
     ],
 )
 def test_state_and_outcome_are_two_axes(
-    phase: Phase, claim: Power, metered: Power, outcome: Outcome, state: NodeState, reported: Outcome
+    *, phase: Phase, claim: Power, metered: Power, outcome: Outcome, state: NodeState, reported: Outcome
 ) -> None:
     run = NodeRun("n1", (), phase=phase, claim=claim, outcome=outcome, detail="why")
     report = report_of(run, metered)

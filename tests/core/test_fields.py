@@ -29,7 +29,7 @@ def fields(value: Value) -> Fields:
         ("Upper", lambda at: at.identifier("it"), "must be 1 to 64"),
         ("-a", lambda at: at.identifier("it"), "must be 1 to 64"),
         ("a\n", lambda at: at.identifier("it"), "must be 1 to 64"),
-        ("а", lambda at: at.identifier("it"), "must be 1 to 64"),  # noqa: RUF001
+        ("а", lambda at: at.identifier("it"), "must be 1 to 64"),
         ("x" * 65, lambda at: at.identifier("it"), "must be 1 to 64"),
         (7, lambda at: at.identifier("it"), "must be 1 to 64"),
         (["a", "a"], lambda at: at.identifiers("it"), "one identifier twice"),

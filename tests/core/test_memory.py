@@ -21,10 +21,13 @@ def binding(act: Limit, *, returns: Returns = Returns.RESTART) -> InForce:
 
 
 def armed(**changes: Any) -> Memory:
-    return Memory(**({"nonce": nonce(1), "armed": True} | changes))
+    fields: dict[str, Any] = {"nonce": nonce(1), "armed": True}
+    return Memory(**(fields | changes))
 
 
-def raised(memory: Memory, act: Restart, *, ceiling: Caps = FULL, now: Interval = NOW, site: str = SITE) -> Memory:
+def raised(
+    memory: Memory, act: Restart, *, ceiling: Caps = FULL, now: Interval = NOW, site: str = SITE
+) -> Memory:
     return restarted(
         memory,
         name_of(act),
@@ -162,9 +165,7 @@ def test_a_restart_under_a_standing_adversarial_limit_leaves_its_latch_adversari
 
 def gone(memory: Memory, act: Restart | None = None, *, ceiling: Caps = FULL, now: Interval = NOW) -> Memory:
     permission = None if act is None else (name_of(act), act)
-    return disarmed(
-        memory, ceiling=ceiling, permission=permission, site=SITE, controller=CONTROLLER, now=now
-    )
+    return disarmed(memory, ceiling=ceiling, permission=permission, site=SITE, controller=CONTROLLER, now=now)
 
 
 def test_a_free_site_may_disarm_by_itself_and_an_unarmed_one_stays_so() -> None:
@@ -189,7 +190,8 @@ def test_while_anything_binds_disarming_takes_the_restart_quorum(
     act = restart(operator, nonce(1), purpose=RestartPurpose.DISARM)
     after = gone(memory, act, ceiling=ceiling)
     assert not after.armed
-    assert (after.latch, after.standby, after.used) == (memory.latch, memory.standby, {name_of(act)})
+    assert (after.latch, after.standby) == (memory.latch, memory.standby)
+    assert after.used == {name_of(act)}
     assert after.nonce == memory.nonce
 
 

@@ -127,7 +127,9 @@ def test_a_cap_in_watts_counts_what_is_drawn_while_off(cap: int, kept: int, *, f
     assert plan.target_w <= cap or floor
 
 
-@pytest.mark.parametrize(("cap", "kept", "floor"), [(1_000 + 200, 0, False), (1_199, 0, True), (1_000 + 6_650, 1, False)])
+@pytest.mark.parametrize(
+    ("cap", "kept", "floor"), [(1_000 + 200, 0, False), (1_199, 0, True), (1_000 + 6_650, 1, False)]
+)
 def test_a_cap_on_the_site_counts_the_protected_loads_too(cap: int, kept: int, *, floor: bool) -> None:
     plan = planner(nodes(4), protected_w=1_000).plan(order({SITE_WATTS: cap}))
     assert (len(plan.keep), plan.floor_reached) == (kept, floor)
@@ -189,7 +191,9 @@ def test_a_ladder_holds_only_what_the_node_has(
     profile: Profile, category: int, *, has_bmc: bool, outlets: int
 ) -> None:
     equipment = {"n1": Equipment(has_bmc=has_bmc, outlets=outlets)}
-    plan = planner(nodes(1), equipment=equipment).plan(order({COMPUTE: 0}, profile=profile, category=category))
+    plan = planner(nodes(1), equipment=equipment).plan(
+        order({COMPUTE: 0}, profile=profile, category=category)
+    )
     expected = [
         each for each in LADDERS[profile, category] if (outlets if each is Stage.OUTLET_OFF else has_bmc)
     ]
@@ -201,9 +205,7 @@ def steepest(plan: Plan, elements: Sequence[Element]) -> tuple[int, int]:
     by_id = {each.id: each for each in elements}
     drops = [(each.slot_s, by_id[each.element].rated_w - by_id[each.element].off_w) for each in plan.cut]
     at_once = max(sum(watts for slot, watts in drops if slot == moment) for moment, _ in drops)
-    a_minute = max(
-        sum(watts for slot, watts in drops if moment <= slot < moment + 60) for moment, _ in drops
-    )
+    a_minute = max(sum(watts for slot, watts in drops if moment <= slot < moment + 60) for moment, _ in drops)
     return at_once, a_minute
 
 
@@ -230,7 +232,9 @@ def test_the_plan_never_drops_more_than_the_ramp_in_any_minute_or_step(
 def test_a_ramp_is_used_up_and_not_stretched() -> None:
     plan = planner(nodes(20), ramp=RampRule(watts_per_minute=5 * 6_450)).plan(order({COMPUTE: 0}))
     assert sorted({each.slot_s for each in plan.cut}) == [0.0, 60.0, 120.0, 180.0]
-    stepped = planner(nodes(20), ramp=RampRule(watts_per_step=5 * 6_450, step_s=2.0)).plan(order({COMPUTE: 0}))
+    stepped = planner(nodes(20), ramp=RampRule(watts_per_step=5 * 6_450, step_s=2.0)).plan(
+        order({COMPUTE: 0})
+    )
     assert sorted({each.slot_s for each in stepped.cut}) == [0.0, 2.0, 4.0, 6.0]
 
 

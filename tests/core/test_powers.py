@@ -84,7 +84,13 @@ def test_a_limit_at_the_very_bounds_of_its_power_is_good(operator: Cast) -> None
 
 
 def test_the_least_ceiling_in_watts_is_named_in_watts(operator: Cast) -> None:
-    charter = with_power(operator, "limit", least=((Unit.SITE_WATTS, 10_000),), profiles=(Profile.COOPERATIVE,), categories=(1,))
+    charter = with_power(
+        operator,
+        "limit",
+        least=((Unit.SITE_WATTS, 10_000),),
+        profiles=(Profile.COOPERATIVE,),
+        categories=(1,),
+    )
     with pytest.raises(TrustError, match="9999 is lower than the 10000 W"):
         power_used(charter, limit(operator, unit=Unit.SITE_WATTS, ceiling=9_999))
 

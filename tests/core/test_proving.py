@@ -55,7 +55,12 @@ class Hall:
             watts = self.read(row.id)
             if watts is not None:
                 found[row.id] = [
-                    Snapshot(meter=row.id, at_s=self.at_s - age, watts=watts, signed_by=self.signers.get(row.id, ""))
+                    Snapshot(
+                        meter=row.id,
+                        at_s=self.at_s - age,
+                        watts=watts,
+                        signed_by=self.signers.get(row.id, ""),
+                    )
                     for age in (20, 10, 0)
                 ]
         return found
@@ -119,9 +124,13 @@ def faulty(history: dict[str, list[Snapshot]], meter_id: str, fault: str) -> dic
         "future": [replace(each, at_s=each.at_s + 81) for each in good],
         "too few": good[1:],
         "one moment": [replace(each, at_s=T0) for each in good],
-        "too high": [replace(each, watts={name: 2 * (watts or 0) + 5_000 for name, watts in each.watts.items()}) for each in good],
-    }  # fmt: skip
+        "too high": [replace(each, watts=_doubled(each.watts)) for each in good],
+    }
     return {**history, meter_id: bad[fault]}
+
+
+def _doubled(watts: Mapping[str, int | None]) -> dict[str, int | None]:
+    return {name: 2 * (value or 0) + 5_000 for name, value in watts.items()}
 
 
 @pytest.mark.parametrize("meter_id", ["pdu-1", "feed-1"])
@@ -183,7 +192,9 @@ def test_two_meters_of_one_path_are_one_path() -> None:
     assert "1 of 2 independent meter paths" in hall.prove().reasons[0]
 
 
-@pytest.mark.parametrize(("apart", "agree"), [(0, True), (-170, True), (170, True), (180, True), (181, False)])
+@pytest.mark.parametrize(
+    ("apart", "agree"), [(0, True), (-170, True), (170, True), (180, True), (181, False)]
+)
 def test_near_zero_paths_agree_within_resolution_and_20_w_a_node(apart: int, *, agree: bool) -> None:
     hall = Hall()
     hall.watts = dict.fromkeys(NODES, 10)
@@ -195,7 +206,9 @@ def test_near_zero_paths_agree_within_resolution_and_20_w_a_node(apart: int, *, 
     assert any("at most 180 W apart" in each for each in found.reasons) is not agree
 
 
-@pytest.mark.parametrize(("feed", "agree"), [(50_000, True), (47_500, True), (47_499, False), (52_632, False)])
+@pytest.mark.parametrize(
+    ("feed", "agree"), [(50_000, True), (47_500, True), (47_499, False), (52_632, False)]
+)
 def test_paths_agree_within_five_percent_of_the_higher(feed: int, *, agree: bool) -> None:
     hall = Hall()
     hall.table = hall_of(8, meter("pdu-1", {"all": NODES}), meter("feed-1", {"all": NODES}))
@@ -220,14 +233,12 @@ def test_elements_that_no_meter_covers_are_named() -> None:
 
 
 def before(hall: Hall, *meters: str) -> dict[str, Snapshot]:
-    return {
-        each: Snapshot(meter=each, at_s=T0 - 600, watts=hall.read(each) or {}) for each in meters
-    }
+    return {each: Snapshot(meter=each, at_s=T0 - 600, watts=hall.read(each) or {}) for each in meters}
 
 
 def test_a_meter_that_stands_where_it_stood_before_the_stop_is_called_stuck() -> None:
     hall = Hall()
-    running = {each: BUSY for each in NODES}
+    running = dict.fromkeys(NODES, BUSY)
     stopped, hall.watts = hall.watts, running
     earlier = before(hall, "pdu-1", "feed-1")
     hall.faults["feed-1"] = hall.read("feed-1")
@@ -335,10 +346,6 @@ def test_a_cap_of_one_hall_counts_every_meter_that_has_a_node_of_it() -> None:
     assert proof.reasons == (f"feed shows {2 * BUSY + 6 * OFF} W in hall:h2, {OFF} W are allowed",)
 
 
-def site_hall(*mains: Any) -> Hall:
-    return Hall(*mains)
-
-
 def test_a_cap_on_the_site_takes_two_meters_of_the_whole_site_that_agree() -> None:
     site = {"measures": Measures.SITE}
     cap = Caps({SITE_WATTS: 20_000})
@@ -415,7 +422,9 @@ def test_the_path_of_another_body_must_be_wholly_signed_and_wholly_its_own() -> 
 def test_many_names_are_cut_short() -> None:
     hall = Hall()
     names = [f"n{index}" for index in range(1, 41)]
-    hall.table = hall_of(40, meter("pdu-1", {each: [each] for each in names}), meter("feed-1", {"total": names}))
+    hall.table = hall_of(
+        40, meter("pdu-1", {each: [each] for each in names}), meter("feed-1", {"total": names})
+    )
     hall.watts = dict.fromkeys(names, BUSY)
     proof = hall.prove(Caps({COMPUTE: 0}), keep=frozenset())
     assert any("and 28 more" in each for each in proof.reasons)

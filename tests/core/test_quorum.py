@@ -165,7 +165,9 @@ def test_keys_members_and_bodies_are_found_by_key_id() -> None:
     assert anna is not None
     assert all_of_them is not None
     assert (anna.id, all_of_them.id) == ("anna", "all")
-    assert roster.key("ff" * 32) is roster.member_of("ff" * 32) is roster.body_of("ff" * 32) is None
+    assert roster.key("ff" * 32) is None
+    assert roster.member_of("ff" * 32) is None
+    assert roster.body_of("ff" * 32) is None
     assert roster.has_group("whole")
     assert not roster.has_group("anna")
     assert not roster.has_group("nothing")
@@ -173,7 +175,10 @@ def test_keys_members_and_bodies_are_found_by_key_id() -> None:
 
 def test_what_is_missing_is_said_in_words() -> None:
     roster, first, *_ = two_keys()
-    assert roster.missing("any-two", []) == "0 of 2 needed for any-two (signed: nobody; may still sign: anna, ben)"
+    assert (
+        roster.missing("any-two", [])
+        == "0 of 2 needed for any-two (signed: nobody; may still sign: anna, ben)"
+    )
     assert "1 of 2 needed for any-two (signed: anna; may still sign: ben)" in roster.missing(
         "any-two", [first.key_id]
     )
@@ -200,6 +205,10 @@ def test_who_can_block_and_who_can_act_alone_is_found() -> None:
 def test_members_of_one_body_in_two_groups_need_that_one_body_only() -> None:
     roster = Roster(
         (body("b", "x", "y", threshold=2),),
-        (Group(id="q", threshold=2, of=("p", "r")), Group(id="p", threshold=1, of=("x",)), Group(id="r", threshold=1, of=("y",))),
+        (
+            Group(id="q", threshold=2, of=("p", "r")),
+            Group(id="p", threshold=1, of=("x",)),
+            Group(id="r", threshold=1, of=("y",)),
+        ),
     )
     assert roster.fewest_bodies("q") == 1

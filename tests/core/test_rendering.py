@@ -21,7 +21,15 @@ from core.makers import (
     suspension,
 )
 from grandpause.core.model import CapKey, Caps, Unit
-from grandpause.core.rendering import SECRET_RETURNS, amount, caps_in_words, sentence, short_code, visible, watts
+from grandpause.core.rendering import (
+    SECRET_RETURNS,
+    amount,
+    caps_in_words,
+    sentence,
+    short_code,
+    visible,
+    watts,
+)
 from grandpause.core.statement.acts import RestartPurpose
 from grandpause.core.statement.codec import Statement, encode
 from grandpause.core.statement.scope import Scope, ScopeKind

@@ -278,9 +278,9 @@ def test_the_stop_has_one_stage_at_a_time() -> None:
     walk.later(TIMING.rung_s[SOFT])
     assert walk.state.stage is FORCE
     walk.metered(Power.OFF)
-    assert walk.state.stage is Stage.PROVE
-    step(walk.state, Judged(VerdictWord.PROVEN), walk.now_s)
-    assert walk.state.stage is Stage.HOLD
-    step(walk.state, Judged(VerdictWord.NOT_PROVEN), walk.now_s)
-    assert walk.state.stage is Stage.PROVE
+    stages = [walk.state.stage]
+    for word in (VerdictWord.PROVEN, VerdictWord.NOT_PROVEN, VerdictWord.PROVEN):
+        step(walk.state, Judged(word), walk.now_s)
+        stages.append(walk.state.stage)
+    assert stages == [Stage.PROVE, Stage.HOLD, Stage.PROVE, Stage.HOLD]
     assert Stop(TIMING).stage is None

@@ -70,7 +70,8 @@ def test_a_successor_needs_its_own_quorum() -> None:
     """The old quorum cannot appoint people who did not agree."""
     new = {f"n{index}": signer(800 + index) for index in range(1, 6)}
     bodies = tuple(
-        Body(id=f"body{each[1:]}", label=each, threshold=1, members=(member(each, new[each]),)) for each in new
+        Body(id=f"body{each[1:]}", label=each, threshold=1, members=(member(each, new[each]),))
+        for each in new
     )
     second = successor(COUNCIL, people=new, roster=Roster(bodies, COUNCIL.charter.roster.groups))
     trusted = COUNCIL.trusted()

@@ -4,8 +4,8 @@ from core.makers import DAY, HOUR, T0
 from grandpause.core.timekeeping import DRIFT_PPM, TimeKeeper
 
 
-def keeper(**changes: int) -> TimeKeeper:
-    return TimeKeeper(**({"error_s": 5} | changes))
+def keeper(*, error_s: int = 5, floor_s: int = 0) -> TimeKeeper:
+    return TimeKeeper(error_s=error_s, floor_s=floor_s)
 
 
 def test_the_stated_error_moves_both_ends() -> None:

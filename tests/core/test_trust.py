@@ -140,9 +140,9 @@ def test_an_act_waits_for_its_quorum_and_signatures_unite_from_several_envelopes
 
 
 def test_every_quorum_of_the_council_refuses_one_signer_fewer(council: Cast) -> None:
-    for members in combinations(council.people, 2):
+    for two in combinations(council.people, 2):
         trusted = council.trusted()
-        assert admitted(trusted, limit(council), *council.some(*members)).standing is Standing.PENDING
+        assert admitted(trusted, limit(council), *council.some(*two)).standing is Standing.PENDING
     for members in combinations(council.people, 3):
         trusted = council.trusted()
         assert admitted(trusted, limit(council), *council.some(*members)).standing is Standing.COUNTS

@@ -126,6 +126,14 @@ async def served(
         await site.close()
 
 
+async def comes_true(true: Callable[[], bool], *, within_s: float = 20.0) -> None:
+    """Wait until something in the world outside this process is true."""
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline, f"not within {within_s} s"
+        await asyncio.sleep(0.03)
+
+
 def unserved(
     directory: Path, *, nodes: int = 4, settings: Mapping[str, Mapping[str, int | float]] = QUICK
 ) -> SiteFolder:

@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +24,7 @@ from grandpause.core.statement.scope import Scope, ScopeKind
 from grandpause.errors import GrandpauseError, OwnFault, TrustError
 
 if TYPE_CHECKING:
-    from grandpause.cli.demo_view import View
+    from grandpause.cli.demo_view import Story, View
     from grandpause.sim.folder import SiteFolder
     from grandpause.site.daemon import SiteDaemon
 
@@ -33,19 +32,6 @@ SCHEMA = "grandpause.demo/1"
 DEFAULT_FAULTS = ("hang=3", "lie=1", "ignore-soft=2")
 _READY_S = 30
 _VERDICT_S = 90
-
-
-@dataclass(slots=True)
-class Story:
-    """What has happened so far, for the view."""
-
-    began_s: float = field(default_factory=time.monotonic)
-    lines: list[str] = field(default_factory=list)
-    chapter: str = "starting"
-
-    def tell(self, line: str) -> None:
-        """Add one line, with the seconds since the beginning."""
-        self.lines.append(f"{time.monotonic() - self.began_s:5.1f} s  {line}")
 
 
 def demo(
@@ -83,7 +69,7 @@ def demo(
     """
     import uvloop
 
-    from grandpause.cli.demo_view import View
+    from grandpause.cli.demo_view import Story, View
 
     place = directory or Path(tempfile.mkdtemp(prefix="grandpause-demo-"))
     story = Story()

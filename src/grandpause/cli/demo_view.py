@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from grandpause.core.evidence import totals
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from rich.panel import Panel
     from rich.table import Table
 
-    from grandpause.cli.demo import Story
     from grandpause.site.engine import Engine
 
 _STAGES = (Stage.SOFT_OFF, Stage.FORCE_OFF, Stage.OUTLET_OFF, Stage.PROVE, Stage.HOLD)
@@ -34,6 +35,19 @@ _SQUARES = {
     "exhausted": "[bold red]×[/]",
     "off": "[bright_black]■[/]",
 }
+
+
+@dataclass(slots=True)
+class Story:
+    """What has happened so far, for the view."""
+
+    began_s: float = field(default_factory=time.monotonic)
+    lines: list[str] = field(default_factory=list)
+    chapter: str = "starting"
+
+    def tell(self, line: str) -> None:
+        """Add one line, with the seconds since the beginning."""
+        self.lines.append(f"{time.monotonic() - self.began_s:5.1f} s  {line}")
 
 
 class View:

@@ -17,7 +17,7 @@ from grandpause.core.keys import PublicKey
 from grandpause.core.model import Interval
 from grandpause.core.powers import power_used
 from grandpause.core.quorum import Roster
-from grandpause.core.statement.acts import Permit, Restart
+from grandpause.core.statement.acts import Lift, Permit, Restart
 from grandpause.core.statement.charter import Charter, PowerRule, Right
 from grandpause.core.statement.codec import Act, Statement, decode
 from grandpause.core.statement.facts import Declaration, Evidence, Reading, Status
@@ -26,7 +26,6 @@ from grandpause.errors import TrustError
 MAX_WAITING: Final = 1_000
 """Statements kept for charter versions that are not known here yet; further ones are refused."""
 MAX_SIGNATURES: Final = 256
-_RAISING: Final = frozenset({Kind.LIFT, Kind.RESTART})
 
 
 class Standing(StrEnum):
@@ -126,11 +125,11 @@ class TrustedSet:
         return tuple(self._charters.get(version, {}).values())
 
     def counting(self, kind: Kind) -> tuple[Entry, ...]:
-        """Return the statements of ``kind`` that count; of what raises, none while the charter is forked."""
-        if self.forked and kind in _RAISING:
-            return ()
+        """Return the statements of ``kind`` that count now."""
         return tuple(
-            each for each in self.entries if each.standing is Standing.COUNTS and each.envelope.kind is kind
+            each
+            for each in self.entries
+            if each.standing is Standing.COUNTS and each.envelope.kind is kind and not self._barred(each)
         )
 
     def admit(self, data: bytes, *, now: Interval, place: LogPlace | None = None) -> Admission:
@@ -270,13 +269,17 @@ class TrustedSet:
         first = isinstance(statement, Charter) and statement.version == 1
         if void_after is not None and done.dated is not None and done.dated > void_after and not first:
             return replace(done, standing=Standing.VOID, why="complete only after its void_after")
-        if entry.envelope.kind in _RAISING and self.forked:
-            why = "two successors of one charter version are complete: nothing may raise"
-            return replace(done, standing=Standing.VOID, why=why)
+        barred = self._barred(entry)
+        return replace(done, standing=Standing.VOID if barred else Standing.COUNTS, why=barred)
+
+    def _barred(self, entry: Entry) -> str:
+        """Say why this statement may not raise, if it would; empty where nothing bars it."""
+        statement = entry.statement
+        if isinstance(statement, Lift | Restart) and self.forked:
+            return "two successors of one charter version are complete: nothing may raise"
         if isinstance(statement, Restart) and statement.under.version != self.newest.version:
-            why = f"a restart takes the newest charter's quorum, version {self.newest.version}"
-            return replace(done, standing=Standing.VOID, why=why)
-        return replace(done, standing=Standing.COUNTS, why="")
+            return f"a restart takes the newest charter's quorum, version {self.newest.version}"
+        return ""
 
     def _grow_chain(self, now: Interval) -> None:
         """Put every charter that counts in its place, then judge what waited for one."""

@@ -20,7 +20,7 @@ from grandpause.core.evidence import EVIDENCE_FILE
 from grandpause.core.plan import Planner
 from grandpause.core.statement.acts import NONCE_BYTES
 from grandpause.core.statement.facts import Declaration
-from grandpause.core.trust import TrustedSet, decode_only
+from grandpause.core.trust import Standing, TrustedSet, decode_only
 from grandpause.errors import SiteFileError, StatementError, TrustError, UsageError
 from grandpause.ports import Clock, Store
 from grandpause.signers.file import FileSigner
@@ -262,7 +262,7 @@ class SiteDaemon:
 
 def take_lock(state: Path) -> IO[str]:
     """Return the lock of a state directory. Raises UsageError if another controller holds it."""
-    file = (state / "lock").open("w", encoding="utf-8")
+    file = (state / "lock").open("a", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as cause:
@@ -270,6 +270,7 @@ def take_lock(state: Path) -> IO[str]:
         raise UsageError(
             "another controller runs on this state directory", where=str(state), hint="grandpause site status"
         ) from cause
+    file.truncate(0)
     file.write(f"{os.getpid()}\n")
     file.flush()
     return file
@@ -303,11 +304,13 @@ def check_declaration(site: SiteFile, keeper: Keeper, data: bytes) -> None:
     path = str(site.identity.declaration_file)
     try:
         _, statement = decode_only(data)
-        keeper.receive(data)
+        admission = keeper.receive(data)
     except (StatementError, TrustError) as cause:
         raise cause.at(path) from cause
     if not isinstance(statement, Declaration):
         raise SiteFileError("is no declaration", where=path)
+    if admission.standing is not Standing.COUNTS:
+        raise TrustError(f"does not count: {admission.why}", where=path)
     table = site.table.to_bytes()
     declared = statement.elements
     same = statement.site == site.identity.site and statement.operator == site.identity.operator

@@ -1,13 +1,14 @@
 """The inbox: statements arrive as files, by atomic rename; each ends in one of three folders.
 
 ``accepted/``: on disk and obeyed. ``pending/``: kept; its quorum is not complete, or its charter version
-is not known yet. ``refused/``: with a ``.reason.txt`` beside it. A file is moved only after its effect is
+is not known yet. ``refused/``: with a ``.reason.txt`` beside it; also what came too late to count. A file is moved only after its effect is
 durable, so a crash in between repeats it, which changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from watchfiles import awatch
@@ -48,11 +49,12 @@ class Inbox:
 
     def waiting(self) -> list[Path]:
         """Return the files that wait, oldest first. Names that begin with a dot are still being written."""
-        found = [
-            (path.stat().st_mtime_ns, path.name, path)
-            for path in self.directory.iterdir()
-            if not path.name.startswith(".") and path.is_file() and not path.is_symlink()
-        ]
+        found = []
+        for path in self.directory.iterdir():
+            if path.name.startswith(".") or path.is_symlink() or not path.is_file():
+                continue
+            with suppress(FileNotFoundError):  # whoever put it there took it away again
+                found.append((path.stat().st_mtime_ns, path.name, path))
         return [path for _, _, path in sorted(found)]
 
     def take(self, name: str, data: bytes, receive: Callable[[bytes], Admission]) -> Admission | None:
@@ -64,15 +66,21 @@ class Inbox:
         try:
             admission = receive(data)
         except (FormError, TrustError) as refusal:
-            self._move(name, REFUSED)
-            reason = self.directory / REFUSED / f"{name}.reason.txt"
-            reason.write_text(f"{refusal.code}: {refusal}\n", encoding="utf-8")
+            self._refuse(name, f"{refusal.code}: {refusal}")
             return None
+        if admission.standing is Standing.VOID:
+            self._refuse(name, f"void: {admission.why}")
+            return admission
         self._move(name, ACCEPTED if admission.standing is Standing.COUNTS else PENDING)
         return admission
 
+    def _refuse(self, name: str, reason: str) -> None:
+        self._move(name, REFUSED)
+        (self.directory / REFUSED / f"{name}.reason.txt").write_text(f"{reason}\n", encoding="utf-8")
+
     def _move(self, name: str, folder: str) -> None:
-        (self.directory / name).replace(self.directory / folder / name)
+        with suppress(FileNotFoundError):  # taken away meanwhile; what it said is on disk all the same
+            (self.directory / name).replace(self.directory / folder / name)
 
 
 def read_bounded(path: Path) -> bytes | None:

@@ -144,9 +144,15 @@ def test_a_restart_names_each_controller_once_and_sorted(operator: Cast, nonces:
 @pytest.mark.parametrize(
     "caps",
     [
-        [{"part": "site", "unit": "it_watts", "value": 1}, {"part": "hall:a", "unit": "it_watts", "value": 1}],
+        [
+            {"part": "site", "unit": "it_watts", "value": 1},
+            {"part": "hall:a", "unit": "it_watts", "value": 1},
+        ],
         [{"part": "site", "unit": "it_watts", "value": 1}, {"part": "site", "unit": "it_watts", "value": 2}],
-        [{"part": "site", "unit": "site_watts", "value": 1}, {"part": "site", "unit": "it_watts", "value": 2}],
+        [
+            {"part": "site", "unit": "site_watts", "value": 1},
+            {"part": "site", "unit": "it_watts", "value": 2},
+        ],
     ],
 )
 def test_caps_are_sorted_and_each_once(operator: Cast, caps: list[Any]) -> None:

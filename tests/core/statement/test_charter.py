@@ -92,9 +92,7 @@ def extra(name: str, right: Right, quorum: str = "any-two") -> PowerRule:
             "bounded power has neither",
         ),
         (
-            limit_power(
-                "more", "any-two", least=((Unit.COMPUTE, 1),), profiles=(Profile.COOPERATIVE,)
-            ),
+            limit_power("more", "any-two", least=((Unit.COMPUTE, 1),), profiles=(Profile.COOPERATIVE,)),
             "bounded power has neither",
         ),
     ],
@@ -160,7 +158,9 @@ def test_every_weak_point_must_be_waived_by_name(lift: str, charter: str, points
 
 def test_a_charter_quorum_of_exactly_half_the_bodies_is_a_weak_point() -> None:
     four = council_cast(4).charter
-    half = tuple(replace(each, quorum="any-2") if each.right is Right.CHARTER else each for each in four.powers)
+    half = tuple(
+        replace(each, quorum="any-2") if each.right is Right.CHARTER else each for each in four.powers
+    )
     assert Waiver.CHARTER_MINORITY in weak_points(four.roster, half)
     assert Waiver.CHARTER_MINORITY not in weak_points(four.roster, four.powers)
 

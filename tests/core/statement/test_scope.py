@@ -40,7 +40,12 @@ def test_a_wrong_scope_is_refused_by_the_field(value: Value, where: str) -> None
 
 
 def test_the_part_of_a_site_is_named_as_caps_name_it() -> None:
-    assert [each.part for each in (EVERYWHERE, SITES, HALL, TENANT)] == ["site", "site", "hall:h1", "tenant:t1"]
+    assert [each.part for each in (EVERYWHERE, SITES, HALL, TENANT)] == [
+        "site",
+        "site",
+        "hall:h1",
+        "tenant:t1",
+    ]
 
 
 def test_a_scope_reaches_its_sites_only() -> None:
