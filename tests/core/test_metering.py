@@ -46,7 +46,10 @@ def test_sums_can_be_compared_over_the_smallest_sets_that_both_paths_cover_wholl
         meter("row-2", {"total": ["n3", "n4"]}),
     )
     outlet, row = meter_paths(table)
-    found = {frozenset(name for each in block for name in each.elements) for block in blocks(outlet, row)}
+    found = {
+        frozenset(name for each in (*block.one, *block.other) for name in each.elements)
+        for block in blocks(outlet, row)
+    }
     assert found == {frozenset({"n1", "n2"}), frozenset({"n3", "n4"})}
 
 

@@ -45,11 +45,39 @@ def meter_paths(table: ElementTable) -> tuple[MeterPath, ...]:
     return tuple(_path(name, tuple(meters)) for name, meters in sorted(by_path.items()))
 
 
-def blocks(one: MeterPath, other: MeterPath) -> tuple[tuple[Component, ...], ...]:
-    """Return the blocks that two paths share: each a tuple of components of both paths."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Where the sums of two paths can be compared.
+
+    Attributes:
+        one, other: the components of either path.
+        nodes: how many elements they cover.
+        resolution_w: the sum of all their channels' steps.
+    """
+
+    one: tuple[Component, ...]
+    other: tuple[Component, ...]
+    nodes: int
+    resolution_w: int
+
+
+def blocks(one: MeterPath, other: MeterPath) -> tuple[Block, ...]:
+    """Return the blocks that two paths share."""
     components = [*one.components, *other.components]
-    joined = _joined([each.elements for each in components])
-    return tuple(tuple(components[index] for index in group) for group in joined)
+    first_of_other = len(one.components)
+    found = []
+    for group in _joined([each.elements for each in components]):
+        ours = tuple(components[index] for index in group if index < first_of_other)
+        theirs = tuple(components[index] for index in group if index >= first_of_other)
+        found.append(
+            Block(
+                one=ours,
+                other=theirs,
+                nodes=len({name for each in (*ours, *theirs) for name in each.elements}),
+                resolution_w=sum(each.resolution_w for each in (*ours, *theirs)),
+            )
+        )
+    return tuple(found)
 
 
 def _path(name: str, meters: tuple[MeterRow, ...]) -> MeterPath:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Final
+from typing import Final, TypeAlias
 
 from grandpause.core.elements import ElementTable, Measures, MeterRow
-from grandpause.core.metering import Channel, MeterPath, blocks, meter_paths, sum_of
+from grandpause.core.metering import Block, Channel, Component, MeterPath, blocks, meter_paths, sum_of
 from grandpause.core.model import FULL_PPM, SITE_PART, CapKey, Caps, Power, Unit, VerdictWord
 
 TOLERANCE_PPM: Final = 50_000
@@ -78,6 +78,9 @@ class Proof:
     elements: Mapping[str, Power] = field(repr=False)
 
 
+_Pair: TypeAlias = tuple[MeterPath, MeterPath, tuple[Block, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Complaint:
     text: str
@@ -92,7 +95,16 @@ class Prover:
         self._table = table
         self.paths = meter_paths(table)
         it_paths = [each for each in self.paths if each.measures is Measures.IT]
-        self._pairs = [(one, other, blocks(one, other)) for one, other in combinations(it_paths, 2)]
+        self._bounds = {path.name: [self._bounds_of(each) for each in path.components] for path in it_paths}
+        self._pairs: list[_Pair] = [
+            (one, other, blocks(one, other)) for one, other in combinations(it_paths, 2)
+        ]
+
+    def _bounds_of(self, component: Component) -> tuple[Component, int, int]:
+        """Return a component, the most that it draws when all is off, and the least when one is on."""
+        rated = [self._table.by_id[each] for each in component.elements]
+        most_off = sum(each.off_w + NEAR_ZERO_W for each in rated) + component.resolution_w
+        return component, most_off, min(each.idle_w for each in rated)
 
     def prove(
         self,
@@ -152,42 +164,31 @@ class Prover:
         self, paths: Sequence[MeterPath], usable: Mapping[str, Mapping[Channel, int]]
     ) -> dict[str, Power]:
         """Return what each element's own component shows, the finest path first."""
-        by_id = self._table.by_id
         result: dict[str, Power] = {}
         it_paths = [each for each in paths if each.measures is Measures.IT]
         for path in sorted(it_paths, key=lambda each: -len(each.components)):
             watts = usable[path.name]
-            for component in path.components:
-                total = sum_of([component], watts)
-                rated = [by_id[each] for each in component.elements]
-                least_on = min(each.idle_w for each in rated)
-                most_off = sum(each.off_w + NEAR_ZERO_W for each in rated) + component.resolution_w
+            for component, most_off, least_on in self._bounds[path.name]:
+                total = sum([watts[channel] for channel in component.channels])
                 power = Power.UNKNOWN
                 if total <= most_off and total < least_on:
                     power = Power.OFF
-                elif len(rated) == 1 and total >= least_on:
+                elif total >= least_on and len(component.elements) == 1:
                     power = Power.ON
                 for element in component.elements:
                     if result.get(element, Power.UNKNOWN) is Power.UNKNOWN:
                         result[element] = power
         return result
 
-    def _disagreements(
-        self, pair: tuple[MeterPath, MeterPath, object], usable: Mapping[str, Mapping[Channel, int]]
-    ) -> list[_Complaint]:
+    def _disagreements(self, pair: _Pair, usable: Mapping[str, Mapping[Channel, int]]) -> list[_Complaint]:
         one, other, shared = pair
-        assert isinstance(shared, tuple)
         if one.covered != other.covered:
             return [_Complaint(f"the paths {one.name} and {other.name} do not cover the same elements")]
-        watts = {**usable[one.name], **usable[other.name]}
         found = []
         for block in shared:
-            ours = [each for each in block if each in one.components]
-            theirs = [each for each in block if each not in ours]
-            a, b = sum_of(ours, watts), sum_of(theirs, watts)
-            nodes = len({each for component in block for each in component.elements})
-            resolution = sum(each.resolution_w for each in block)
-            most = _most_apart(a, b, resolution, nodes)
+            a, b = sum_of(block.one, usable[one.name]), sum_of(block.other, usable[other.name])
+            nodes = block.nodes
+            most = _most_apart(a, b, block.resolution_w, nodes)
             if abs(a - b) > most:
                 found.append(
                     _Complaint(
@@ -200,7 +201,7 @@ class Prover:
     def _kept(
         self,
         question: Question,
-        pair: tuple[MeterPath, MeterPath, object],
+        pair: _Pair,
         usable: Mapping[str, Mapping[Channel, int]],
     ) -> list[_Complaint]:
         """Return what of the caps the two agreeing paths do not show to be kept."""
@@ -323,7 +324,7 @@ def _latest(path: MeterPath, history: Mapping[str, Sequence[Snapshot]]) -> dict[
 
 
 def _stuck(
-    pair: tuple[MeterPath, MeterPath, object],
+    pair: _Pair,
     usable: Mapping[str, Mapping[Channel, int]],
     before: Mapping[str, Snapshot],
 ) -> list[_Complaint]:

@@ -1,8 +1,8 @@
 """The inbox: statements arrive as files, by atomic rename; each ends in one of three folders.
 
 ``accepted/``: on disk and obeyed. ``pending/``: kept; its quorum is not complete, or its charter version
-is not known yet. ``refused/``: with a ``.reason.txt`` beside it; also what came too late to count. A file is moved only after its effect is
-durable, so a crash in between repeats it, which changes nothing.
+is not known yet. ``refused/``: with a ``.reason.txt`` beside it, also for what came too late to count.
+A file is moved only after its effect is durable, so a crash in between repeats it, which changes nothing.
 """
 
 from __future__ import annotations
