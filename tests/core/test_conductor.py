@@ -190,6 +190,18 @@ def test_a_node_that_comes_back_behind_a_silent_bmc_is_seen_by_its_meter() -> No
     assert "contradicted" in world.codes("n1")
 
 
+def test_a_liar_that_comes_back_is_cut_again_however_often_it_is_asked() -> None:
+    world = one_node(asks_s=3.0)
+    node = world.nodes["n1"]
+    node.ways = {Act.SOFT_OFF: Way(applied=False), Act.FORCE_OFF: Way(applied=False)}
+    node.claim = lambda _: Power.OFF
+    world.passes(TOTAL_S)
+    assert not node.on
+    world.switch("n1", on=True)
+    world.passes(TIMING.retry_s + 2 * TIMING.settle_s + 5)
+    assert not node.on
+
+
 def test_a_node_that_comes_back_again_and_again_is_cut_again_and_again() -> None:
     world = one_node(asks_s=2.0)
     for _ in range(5):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from core.purity import watched
 
 settings.register_profile(
-    "core", max_examples=1500, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+    "core", max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("core")
 

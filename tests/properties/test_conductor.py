@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.virtual import FULL, TIMING, Way, World, plan_of
@@ -44,6 +44,7 @@ def world_of(found: list[tuple[Way, Way, object, Reply | None, bool]]) -> tuple[
     return world, cuts
 
 
+@settings(max_examples=150)
 @given(nodes)
 def test_whatever_the_devices_do_the_stop_settles_in_time_and_names_who_stayed_on(
     found: list[tuple[Way, Way, object, Reply | None, bool]],
@@ -63,6 +64,7 @@ def test_whatever_the_devices_do_the_stop_settles_in_time_and_names_who_stayed_o
         assert world.codes(cut.element).count("residual") <= 1
 
 
+@settings(max_examples=150)
 @given(nodes, st.lists(st.tuples(st.floats(0.1, 40), st.integers(0, 31), st.booleans()), max_size=6))
 def test_any_replans_keep_the_books_and_never_repeat_a_command(
     found: list[tuple[Way, Way, object, Reply | None, bool]], replans: list[tuple[float, int, bool]]
@@ -91,6 +93,7 @@ def test_any_replans_keep_the_books_and_never_repeat_a_command(
     assert len(keys) == len(set(keys))
 
 
+@settings(max_examples=150)
 @given(nodes, st.floats(1, 100), st.integers(0, 4))
 def test_whoever_comes_back_is_cut_again(
     found: list[tuple[Way, Way, object, Reply | None, bool]], delay_s: float, which: int

@@ -184,6 +184,9 @@ async def test_the_protocol_validator_fails_nothing_and_skips_only_what_is_named
     options = ["--avoid-http-redirect", "--report-type", "tsv", "--ca-bundle", str(authority)]
     await _run(script, *target, *options, folder=tmp_path, authority=authority)
     results, passes = _report(tmp_path)
-    assert not [name for name, seen in results.items() if seen & {"FAIL", "WARN"}]
+    # Two tests for randomness at p < 0.01 warn of one in fifty truly random tokens.
+    by_chance = {"RESP_HEADERS_X_AUTH_TOKEN"}
+    assert not [name for name, seen in results.items() if "FAIL" in seen]
+    assert {name for name, seen in results.items() if "WARN" in seen} <= by_chance
     assert {name for name, seen in results.items() if seen == {"NOT_TESTED"}} == NOT_TESTED
     assert passes >= 200

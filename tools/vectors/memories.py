@@ -138,6 +138,18 @@ def _restarts() -> Iterator[Json]:
             )
         ],
     )
+    one = limit()
+    name = encode(one).name
+    held = Memory(nonce=nonce(50), armed=True, latch=QUARTER, latched=frozenset({name}), category=1)
+    raised = Memory(nonce=nonce(60), armed=True, latch=QUARTER, used=used)
+    again = Memory(
+        nonce=nonce(50), armed=True, latch=QUARTER, latched=frozenset({name}), used=used, category=1
+    )
+    yield _case(
+        "a-limit-that-is-still-in-force-latches-again",
+        held,
+        [_use("restart", back, QUARTER, raised), _look(again, (one, "restart"))],
+    )
     for name, act, where in (
         ("an-old-nonce", restart(nonce(10)), "restart.nonces"),
         (

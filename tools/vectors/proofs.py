@@ -157,6 +157,29 @@ def _blocks() -> Iterator[Json]:
     yield _proven("two-outlets-of-each-node-are-summed", table=twin, rows=_three(halves))
 
 
+def _three_paths() -> Iterator[Json]:
+    """A third path, of one meter over the whole hall, beside the feeds and the rows."""
+    feed, rows = hall().meters
+    main = replace(feed, id="main", path="mains", owner="operator", signed=False)
+    three = ElementTable(hall().elements, (feed, main, rows))
+    yield _proven("a-third-path-that-is-silent-spoils-nothing", table=three)
+    yield _proven(
+        "a-third-path-that-lies-spoils-nothing", table=three, more=_lines("main", _three({"total": 90}))
+    )
+    yield _proven(
+        "of-three-that-agree-those-that-tell-nodes-apart-prove",
+        table=three,
+        more=_lines("main", _three({"total": 8_100})),
+    )
+    yield _not(
+        "a-third-path-that-lies-proves-nothing",
+        table=three,
+        feed=_three({"total": 32_000}),
+        more=_lines("main", _three({"total": 31_900})),
+    )
+    yield _not("one-path-alone", table=ElementTable(hall().elements, (rows,)), feed=())
+
+
 def _kept() -> Iterator[Json]:
     yield _not(
         "a-node-is-on-that-must-be-off", rows=_three({**ROWS, "2": 8_000}), feed=_three({"total": 16_000})
@@ -189,6 +212,12 @@ def _kept() -> Iterator[Json]:
     fits = [*_lines("main-a", _three({"total": 19_990})), *_lines("main-b", _three({"total": 20_000}))]
     more = [*fits[:3], *_lines("main-b", _three({"total": 20_010}))]
     yield _proven("site-watts-as-allowed", caps=site, table=table, more=fits)
+    apart = [*fits[:3], *_lines("main-b", _three({"total": 12_000}))]
+    yield _not("site-watts-that-disagree", caps=site, table=table, more=apart)
+    less = ElementTable(
+        hall().elements, (*hall().meters, whole[0], replace(whole[1], channels={"total": ("n1", "n2")}))
+    )
+    yield _not("site-watts-of-a-part", caps=site, table=less, more=fits)
     yield _not("site-watts-above-what-is-allowed", caps=site, table=table, more=more)
 
 
@@ -219,6 +248,6 @@ def _shown(case: Json) -> Json:
 
 def cases() -> Json:
     """Return the content of proving.json."""
-    made = [*_meters(), *_agreement(), *_blocks(), *_kept()]
+    made = [*_meters(), *_agreement(), *_blocks(), *_three_paths(), *_kept()]
     made = [case | _shown(case) for case in made]
     return {"elements": pooled(made, "elements"), "cases": made}

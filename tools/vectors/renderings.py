@@ -30,6 +30,7 @@ def cases() -> Json:
                 (8_150, "8.15 kW"),
                 (32_100, "32.1 kW"),
                 (999_400, "999 kW"),
+                (999_500, "1 MW"),
                 (1_234_567, "1.23 MW"),
                 (75_000_000, "75 MW"),
                 (2_000_000_000, "2 GW"),
@@ -45,6 +46,8 @@ def cases() -> Json:
                 (1_000_000, "compute_ppm", "100 % of rated compute"),
                 (40_000_000, "it_watts", "40 MW of IT power"),
                 (1, "site_watts", "1 W of site power"),
+                (12_345_678, "it_watts", "12.345678 MW of IT power"),
+                (12_345_679, "it_watts", "12.345679 MW of IT power"),
             )
         ],
     }

@@ -180,6 +180,26 @@ def _chains() -> Iterator[Json]:
         admit(restart(nonce(99)), *BOTH, stands="counts"),
     )
 
+    yield _case(
+        "a-restart-takes-the-newest-version-s-quorum",
+        first(),
+        admit(two, *BOTH, stands="counts"),
+        admit(restart(nonce(98)), *BOTH, stands="void"),
+        admit(restart(nonce(97), under=under("restart", 2)), *BOTH, stands="counts"),
+        newest=2,
+    )
+    yield _case(
+        "after-a-fork-nothing-that-raises-counts",
+        first(),
+        admit(two, *BOTH, stands="counts"),
+        admit(rival, *BOTH, stands="counts"),
+        admit(lift(limit()), *BOTH, stands="void"),
+        admit(restart(nonce(96), under=under("restart", 2)), *BOTH, stands="void"),
+        admit(of_two, "ada", stands="counts"),
+        newest=2,
+        forked=True,
+    )
+
 
 def _of_another() -> Charter:
     return successor("Of another", previous=encode(successor("A rival")).name)

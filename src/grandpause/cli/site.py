@@ -272,13 +272,13 @@ def _local_act(site_file: Path, act: str, *, as_json: bool) -> int:
     except UsageError:
         Control(state / "control").request(act)
     else:
-        store = SqliteStore(state / "site.sqlite")
-        try:
-            keeper = open_keeper(site, store, SystemClock())
-            {"arm": keeper.arm, "disarm": keeper.disarm}[act]()
-        finally:
-            store.close()
-            lock.close()
+        with lock:
+            store = SqliteStore(state / "site.sqlite")
+            try:
+                keeper = open_keeper(site, store, SystemClock())
+                {"arm": keeper.arm, "disarm": keeper.disarm}[act]()
+            finally:
+                store.close()
     if as_json:
         say_json({"schema": "grandpause.done/1", "site": site.identity.site, "act": act})
     else:

@@ -173,6 +173,8 @@ def _claimed(state: Stop, event: Claimed, now_s: float, effects: list[Effect]) -
     run = _run(state, event.element)
     run.claim, run.claim_s = event.power, now_s
     if event.power is Power.OFF:
+        if run.phase is Phase.EXHAUSTED and run.metered is Power.ON:
+            return  # its meter denies it: being asked often must not put off the next try for ever
         cue = Cue.SEEN_OFF
         run.off_since = run.off_since or now_s
     elif event.power is Power.ON:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from time import process_time
 from typing import Any
 
 import pytest
@@ -163,6 +164,27 @@ def test_a_charter_quorum_of_exactly_half_the_bodies_is_a_weak_point() -> None:
     )
     assert Waiver.CHARTER_MINORITY in weak_points(four.roster, half)
     assert Waiver.CHARTER_MINORITY not in weak_points(four.roster, four.powers)
+
+
+def test_a_charter_of_the_largest_size_is_judged_in_a_moment() -> None:
+    """Anyone can put one before the door, unsigned; a limit must not wait behind it."""
+    bodies = tuple(
+        Body(
+            id=f"b{index}",
+            label="x",
+            threshold=10,
+            members=tuple(
+                member(f"m{index}-{each}", signer(2_000 + 20 * index + each)) for each in range(20)
+            ),
+        )
+        for index in range(16)
+    )
+    roster = Roster(bodies, (Group(id="two", threshold=16, of=tuple(each.id for each in bodies)),))
+    powers = tuple(replace(each, quorum="two") for each in powers_with("two", "two"))
+    began_s = process_time()
+    assert Waiver.BODY_BLOCKS in weak_points(roster, powers)
+    assert process_time() - began_s < 0.25
+    assert roster.fewest_bodies("two") == 16
 
 
 def test_five_independent_bodies_need_to_waive_nothing_but_the_log(council: Cast) -> None:
