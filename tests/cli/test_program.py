@@ -16,7 +16,7 @@ import pytest
 from cli.conftest import Say
 from grandpause.cli.app import make_app, run
 from grandpause.sim.folder import SiteFolder
-from stories.rig import PROGRAM, comes_true, limit, post, running, sealed, served, unserved
+from stories.rig import PROGRAM, comes_true, limit, post, program, running, sealed, served, unserved
 
 VERBS = [
     ["demo"], ["doctor"], ["verify"], ["init"], ["key"], ["key", "new"], ["pause"], ["curtail"], ["resume"],
@@ -35,7 +35,7 @@ sys.exit(run(sys.argv[1:]))
 """
 
 
-def program(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+def ended(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the console script."""
     return subprocess.run(
         [PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False,
@@ -86,10 +86,10 @@ def test_what_the_program_does_not_know_is_bad_input(
 
 def test_an_error_is_one_line_for_people_and_a_value_for_scripts(tmp_path: Path) -> None:
     missing = tmp_path / "none.json"
-    plain = program("show", missing)
+    plain = ended("show", missing)
     assert (plain.returncode, plain.stdout) == (2, "")
     assert plain.stderr == f"grandpause: {missing}: cannot be read: No such file or directory\n"
-    told = program("show", missing, "--json")
+    told = ended("show", missing, "--json")
     assert told.returncode == 2
     assert json.loads(told.stdout) == {
         "schema": "grandpause.error/1", "code": "usage", "where": str(missing), "hint": "", "exit_code": 2,
@@ -99,7 +99,7 @@ def test_an_error_is_one_line_for_people_and_a_value_for_scripts(tmp_path: Path)
 
 def test_completion_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
     out = tmp_path / "completion.bash"
-    done = program("--install-completion", "--shell", "bash", "--output", out, HOME=str(tmp_path))
+    done = ended("--install-completion", "--shell", "bash", "--output", out, HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "curtail" in out.read_text()
     assert subprocess.run(["bash", "-n", str(out)], check=False).returncode == 0
@@ -107,7 +107,7 @@ def test_completion_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_the_version_is_printed() -> None:
-    done = program("--version")
+    done = ended("--version")
     assert (done.returncode, done.stdout.strip()) == (0, "0.1.0")
 
 
@@ -201,11 +201,8 @@ async def test_a_status_says_unarmed_then_not_proven_then_stale(folder: SiteFold
     from grandpause.site.sitefile import load_site_file
 
     async def status() -> tuple[int, dict[str, object]]:
-        process = await asyncio.create_subprocess_exec(
-            str(PROGRAM), "site", "status", str(folder.site_file), "--json",
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        out, _ = await process.communicate()
+        async with program("site", "status", str(folder.site_file), "--json") as process:
+            out, _ = await process.communicate()
         assert process.returncode is not None
         return process.returncode, json.JSONDecoder().raw_decode(out.decode())[0]
 
@@ -247,51 +244,41 @@ def test_a_declaration_is_drafted_and_signed_by_its_controller(folder: SiteFolde
 
 async def test_a_check_of_a_good_site_is_clean_and_changes_nothing(tmp_path: Path) -> None:
     async with served(tmp_path, nodes=4, faults=["r01n02=401"]) as sim:
-        process = await asyncio.create_subprocess_exec(
-            str(PROGRAM), "site", "check", str(sim.folder.site_file), "--json", stdout=asyncio.subprocess.PIPE
-        )
-        out, _ = await process.communicate()
+        async with program("site", "check", str(sim.folder.site_file), "--json") as process:
+            out, _ = await process.communicate()
         found = json.loads(out)
         assert process.returncode == 1
         assert found["schema"] == "grandpause.check/1"
         assert {each["subject"] for each in found["findings"] if each["level"] == "fail"} == {"r01n02"}
         assert sim.bmcs.commands == []
-        pins = await asyncio.create_subprocess_exec(
-            str(PROGRAM), "site", "check", str(sim.folder.site_file), "--pin", "--json",
-            stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        out, _ = await pins.communicate()
+        async with program("site", "check", str(sim.folder.site_file), "--pin", "--json") as pins:
+            out, _ = await pins.communicate()
         assert pins.returncode == 0
         assert len(set(json.loads(out)["pins"].values())) == 1
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_served_site_and_its_controller_end_cleanly(signal_number: int, tmp_path: Path) -> None:
-    sim = await asyncio.create_subprocess_exec(
-        str(PROGRAM), "sim", "serve", str(tmp_path), "--nodes=4", "--brisk", "--json", "--fault=r01n02=drop",
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert sim.stdout is not None
-    ready = json.loads(await asyncio.wait_for(sim.stdout.readuntil(b"\n}\n"), 30))
-    assert ready["schema"] == "grandpause.sim/1"
-    assert ready["struck"] == {"r01n02": "drop"}
-    run_it = await asyncio.create_subprocess_exec(
-        str(PROGRAM), "site", "run", ready["site_file"], stderr=asyncio.subprocess.PIPE
-    )
-    assert run_it.stderr is not None
-    first = await asyncio.wait_for(run_it.stderr.readline(), 30)
-    assert b"OBSERVE ONLY (not armed)" in first
-    await comes_true((tmp_path / "state" / "status.json").exists)
-    for process in (run_it, sim):
-        process.send_signal(signal_number)
-        _, said = await asyncio.wait_for(process.communicate(), 20)
-        assert process.returncode == 0
-        assert b"Traceback" not in said
+    async with program(
+        "sim", "serve", str(tmp_path), "--nodes=4", "--brisk", "--json", "--fault=r01n02=drop"
+    ) as sim:
+        assert sim.stdout is not None
+        ready = json.loads(await asyncio.wait_for(sim.stdout.readuntil(b"\n}\n"), 30))
+        assert ready["schema"] == "grandpause.sim/1"
+        assert ready["struck"] == {"r01n02": "drop"}
+        async with program("site", "run", ready["site_file"]) as controller:
+            await comes_true((tmp_path / "state" / "status.json").exists)
+            for process in (controller, sim):
+                process.send_signal(signal_number)
+                _, said = await asyncio.wait_for(process.communicate(), 20)
+                assert process.returncode == 0
+                assert b"Traceback" not in said
+                assert process is sim or b"OBSERVE ONLY (not armed)" in said
 
 
 @pytest.mark.parametrize("arguments", [["--fault=nonsense"], ["--fault=hang=99"], ["--machine=abacus"]])
 def test_a_site_that_cannot_be_simulated_is_bad_input(arguments: list[str], tmp_path: Path) -> None:
-    done = program("sim", "serve", tmp_path, "--nodes=4", "--json", *arguments)
+    done = ended("sim", "serve", tmp_path, "--nodes=4", "--json", *arguments)
     assert done.returncode == 2
     assert json.loads(done.stdout)["code"] == "usage"
 
@@ -306,14 +293,18 @@ async def test_a_replayed_capture_answers_and_counts_what_was_posted(shared_data
     captures = sorted((shared_data / "devices" / "redfish").glob("*dell*.tar.xz"))
     if not captures:
         pytest.skip("no capture of a Dell machine")
-    replay = await asyncio.create_subprocess_exec(
-        str(PROGRAM), "sim", "replay", str(captures[0]), "--json", stdout=asyncio.subprocess.PIPE
-    )
-    assert replay.stdout is not None
-    url = json.loads(await asyncio.wait_for(replay.stdout.readuntil(b"\n}\n"), 30))["url"]
-    async with aiohttp.ClientSession() as session, session.get(f"{url}/redfish/v1/") as response:
-        assert response.status == 200
-        assert "RedfishVersion" in await response.json()
-    replay.terminate()
-    await asyncio.wait_for(replay.wait(), 20)
+    async with program("sim", "replay", str(captures[0]), "--json") as replay:
+        assert replay.stdout is not None
+        url = json.loads(await asyncio.wait_for(replay.stdout.readuntil(b"\n}\n"), 30))["url"]
+        reset = f"{url}/redfish/v1/Systems/System.Embedded.1/Actions/ComputerSystem.Reset"
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{url}/redfish/v1/") as response:
+                assert response.status == 200
+                assert "RedfishVersion" in await response.json()
+            async with session.post(reset, json={"ResetType": "ForceOff"}) as response:
+                assert response.status == 204
+        replay.terminate()
+        said, _ = await asyncio.wait_for(replay.communicate(), 20)
     assert replay.returncode == 0
+    assert b"POST" in said
+    assert b"ForceOff" in said

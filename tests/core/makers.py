@@ -10,7 +10,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from grandpause.core.calendar import parse_time
-from grandpause.core.elements import Element, ElementTable, Measures, MeterRow, digest_of
+from grandpause.core.elements import digest_of
 from grandpause.core.envelope import Envelope, Signature
 from grandpause.core.model import Caps, Interval, NodeState, Outcome, Profile, Unit, VerdictWord
 from grandpause.core.quorum import Body, Group, Member, Roster
@@ -28,7 +28,7 @@ from grandpause.core.statement.codec import Statement, encode
 from grandpause.core.statement.facts import Declaration, Evidence, Reading, Status
 from grandpause.core.statement.scope import Scope, ScopeKind
 from grandpause.core.templates import Person, operator_charter
-from grandpause.core.trust import Admission, TrustedSet
+from grandpause.core.trust import Admission, Standing, TrustedSet
 from grandpause.signers.file import FileSigner
 
 T0: Final = parse_time("2026-11-22T08:00:00Z")
@@ -339,25 +339,13 @@ def admitted(trusted: TrustedSet, statement: Statement, *by: FileSigner, now: In
     return trusted.admit(sealed(statement, *by), now=now)
 
 
-def element(name: str, *, hall: str = "h1", tenant: str = "", **changes: Any) -> Element:
-    """Return an eight-GPU node."""
-    watts: dict[str, Any] = {"rated_w": 6_500, "idle_w": 2_000, "off_w": 50, "compute": 8}
-    return Element(id=name, hall=hall, tenant=tenant, **(watts | changes))
+def standing(trusted: TrustedSet, statement: Statement) -> Standing | None:
+    """Return where a statement of the set stands; None if the set does not hold it."""
+    entry = trusted.entry(name_of(statement))
+    return entry.standing if entry else None
 
 
-def meter(name: str, channels: Mapping[str, Sequence[str]], **changes: Any) -> MeterRow:
-    """Return a meter of IT watts that belongs to the operator; its path is its name's first word."""
-    fields: dict[str, Any] = {
-        "path": name.split("-", maxsplit=1)[0],
-        "owner": "operator",
-        "signed": False,
-        "measures": Measures.IT,
-        "resolution_w": 10,
-    }
-    covered = {channel: tuple(each) for channel, each in channels.items()}
-    return MeterRow(id=name, channels=covered, **(fields | changes))
-
-
-def hall_of(nodes: int, *meters: MeterRow, **changes: Any) -> ElementTable:
-    """Return a table of n like nodes n1, n2, ... and these meters."""
-    return ElementTable(tuple(element(f"n{index}", **changes) for index in range(1, nodes + 1)), meters)
+def forged(statement: Statement, keys: Sequence[FileSigner], value: bytes = bytes(64)) -> bytes:
+    """Return the statement with signatures under good key ids that are no signatures."""
+    envelope = encode(statement)
+    return envelope.with_signatures(tuple(Signature(each.key_id, value) for each in keys)).to_bytes()

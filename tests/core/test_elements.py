@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.makers import element, hall_of, meter
+from core.tables import element, hall_of, meter
 from grandpause.core import canonical
 from grandpause.core.elements import ElementTable, Measures, digest_of, startable, while_bound
 from grandpause.errors import StatementError

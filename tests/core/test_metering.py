@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from core.makers import hall_of, meter
+from core.tables import hall_of, meter
 from grandpause.core.elements import Measures
 from grandpause.core.metering import blocks, meter_paths, owners, sum_of
 

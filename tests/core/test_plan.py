@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.makers import SITE, T0, Cast, element, limit, limit_power, name_of, nonce
+from core.makers import SITE, T0, Cast, limit, limit_power, name_of, nonce
+from core.tables import element
 from grandpause.core.ceiling import Ceiling, InForce
 from grandpause.core.elements import Element, ElementTable
 from grandpause.core.memory import Memory

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from grandpause.core.conductor import next_wake, step
-from grandpause.core.model import Act, Caps, Power, Profile, Reply, Stage, VerdictWord
+from grandpause.core.evidence import report_of
+from grandpause.core.model import Act, Caps, NodeState, Outcome, Power, Profile, Reply, Stage, VerdictWord
 from grandpause.core.plan import Cut, Order, Plan
 from grandpause.core.stop import (
     Alarm,
@@ -202,3 +203,17 @@ class World:
             if name in self.stop.runs:
                 self._answer(Question(name, outlet=False, within_s=5.0))
         self.after(self._asks_s, self._ask_all)
+
+
+def one_node(ladder: tuple[Stage, ...] = FULL, *, meters_s: float = 1.0, asks_s: float = 0.0) -> World:
+    """Return a world of one node whose turn comes in a moment."""
+    world = World(["n1"], meters_s=meters_s, asks_s=asks_s)
+    world.begin(plan_of([Cut("n1", 0.01, ladder)]))  # a moment for the test to say how the node behaves
+    return world
+
+
+def state_of(world: World, name: str = "n1") -> tuple[NodeState, Outcome]:
+    """Return what would be reported of a node just now."""
+    run = world.run(name)
+    report = report_of(run, run.metered)
+    return report.state, report.outcome

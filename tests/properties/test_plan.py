@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.makers import element
+from core.tables import element
 from core.virtual import plan_of
 from grandpause.core.elements import Element, ElementTable
 from grandpause.core.model import FULL_PPM, CapKey, Caps, Profile, Unit

@@ -17,7 +17,7 @@ from grandpause.site.control import Control
 from grandpause.site.daemon import take_lock
 from grandpause.site.sitefile import load_site_file
 from grandpause.stores.sqlite import SqliteStore
-from stories.rig import PROGRAM, limit, post, running
+from stories.rig import limit, post, program, running
 
 
 def armed_on_disk(folder: SiteFolder) -> bool:
@@ -114,10 +114,8 @@ async def test_arming_a_running_controller_goes_through_its_folder(folder: SiteF
 
 
 async def test_a_second_controller_is_refused_by_the_lock(folder: SiteFolder) -> None:
-    async with running(load_site_file(folder.site_file)):
-        second = await asyncio.create_subprocess_exec(
-            str(PROGRAM), "site", "run", str(folder.site_file), stderr=asyncio.subprocess.PIPE
-        )
+    site = load_site_file(folder.site_file)
+    async with running(site), program("site", "run", str(folder.site_file)) as second:
         _, said = await asyncio.wait_for(second.communicate(), 20)
     assert second.returncode == 2
     assert b"another controller runs on this state directory" in said
@@ -174,15 +172,8 @@ async def test_a_start_that_is_refused_says_which_file(
     spoil: Callable[[SiteFolder], None], code: int, message: str, folder: SiteFolder
 ) -> None:
     spoil(folder)
-    process = await asyncio.create_subprocess_exec(
-        str(PROGRAM), "site", "run", str(folder.site_file), stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        _, said = await asyncio.wait_for(process.communicate(), 8)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        pytest.fail("it started all the same")
+    async with program("site", "run", str(folder.site_file)) as process:
+        _, said = await asyncio.wait_for(process.communicate(), 20)
     assert message in said.decode()
     assert process.returncode == code
     assert b"Traceback" not in said

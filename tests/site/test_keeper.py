@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,108 +9,30 @@ from pathlib import Path
 
 import pytest
 
-from grandpause.core.memory import Memory
 from grandpause.core.model import CapKey, Caps, Profile, Unit
 from grandpause.core.statement.acts import RestartPurpose
 from grandpause.core.trust import Standing
 from grandpause.errors import StoreError, TrustError
-from grandpause.sim.folder import SITE_KEY, SiteFolder, make_identity
+from grandpause.sim.folder import SITE_KEY, make_identity
 from grandpause.sim.serve import SITE_ID
 from grandpause.site.keeper import Keeper
 from grandpause.stores.sqlite import SqliteStore
+from stories.bootable import NODES, BootableSite
 from stories.rig import DAY_S, lift, limit, restart, sealed
 
-NODES = frozenset({"n1", "n2"})
 HOUR_S = 3_600
 
 
-class HandClock:
-    """A wall clock and a boot-time clock that move only when a test says so."""
-
-    def __init__(self) -> None:
-        self.wall = int(time.time())
-        self.boot = 1_000.0
-
-    def wall_s(self) -> int:
-        return self.wall
-
-    def monotonic_s(self) -> float:
-        return self.boot
-
-    def passes(self, seconds: int) -> None:
-        self.wall += seconds
-        self.boot += seconds
-
-    def steps(self, seconds: int) -> None:
-        """Step the wall clock alone."""
-        self.wall += seconds
-
-
-class Site:
-    """A keeper that can be booted again and again on one store."""
-
-    def __init__(self, folder: SiteFolder) -> None:
-        self.folder = folder
-        self.clock = HandClock()
-        self.path = folder.path / "state" / "site.sqlite"
-        self.store = SqliteStore(self.path)
-        self._nonces = (f"{number:032x}" for number in itertools.count(1))
-        self.keeper = self._keeper()
-
-    def boots(self) -> Keeper:
-        """End the controller and start it again."""
-        self.store.close()
-        self.store = SqliteStore(self.path)
-        self.keeper = self._keeper()
-        return self.keeper
-
-    def takes(self, act: object, *signers: str) -> Standing:
-        """Give the keeper a signed act."""
-        return self.keeper.receive(sealed(self.folder, act, *signers)).standing  # type: ignore[arg-type]
-
-    @property
-    def nonce(self) -> str:
-        return self.keeper.memory.nonce
-
-    @property
-    def allowed(self) -> int | None:
-        """The cap on compute now."""
-        return self.keeper.decide().caps.get("site", Unit.COMPUTE)
-
-    @property
-    def latch(self) -> int | None:
-        return self.keeper.memory.latch.get("site", Unit.COMPUTE)
-
-    def on_disk(self) -> Memory:
-        """The memory as another process finds it."""
-        store = SqliteStore(self.path)
-        memory = store.memory()
-        store.close()
-        assert memory is not None
-        return memory
-
-    def _keeper(self) -> Keeper:
-        return Keeper.boot(
-            site=SITE_ID,
-            controller=SITE_KEY,
-            store=self.store,
-            clock=self.clock,
-            fresh_nonce=lambda: next(self._nonces),
-            charters=[(self.folder.charter_id, [self.folder.charter.read_bytes()])],
-            elements=NODES,
-        )
-
-
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path) -> Iterator[BootableSite]:
     """A site after its very first boot."""
-    made = Site(make_identity(tmp_path, now_s=int(time.time())))
+    made = BootableSite(make_identity(tmp_path, now_s=int(time.time())))
     yield made
     made.store.close()
 
 
 @pytest.fixture
-def started(site: Site) -> Site:
+def started(site: BootableSite) -> BootableSite:
     """A site that is armed and out of its first standby."""
     site.keeper.arm()
     assert site.takes(restart(site.folder, site.nonce), "ada", "bo") is Standing.COUNTS
@@ -119,14 +40,14 @@ def started(site: Site) -> Site:
     return site
 
 
-def test_a_first_boot_is_unarmed_and_a_standby_of_everything(site: Site) -> None:
+def test_a_first_boot_is_unarmed_and_a_standby_of_everything(site: BootableSite) -> None:
     assert site.keeper.memory.standby == NODES
     assert not site.keeper.memory.armed
     assert site.on_disk() == site.keeper.memory
     assert site.keeper.decide().binds
 
 
-def test_every_boot_has_a_new_nonce_on_disk_first(site: Site) -> None:
+def test_every_boot_has_a_new_nonce_on_disk_first(site: BootableSite) -> None:
     nonces = {site.nonce}
     for _ in range(5):
         nonces.add(site.boots().memory.nonce)
@@ -134,20 +55,20 @@ def test_every_boot_has_a_new_nonce_on_disk_first(site: Site) -> None:
     assert len(nonces) == 6
 
 
-def test_what_was_seen_off_may_not_come_on_in_a_standby(site: Site) -> None:
+def test_what_was_seen_off_may_not_come_on_in_a_standby(site: BootableSite) -> None:
     site.keeper.seen_off(["n1", "unheard-of"])
     assert site.on_disk().standby == frozenset({"n2"})
     assert site.boots().memory.standby == frozenset({"n2"})
 
 
-def test_an_unarmed_site_lowers_no_latch_and_an_armed_one_does_at_once(site: Site) -> None:
+def test_an_unarmed_site_lowers_no_latch_and_an_armed_one_does_at_once(site: BootableSite) -> None:
     assert site.takes(limit(site.folder, 400_000), "ada", "bo") is Standing.COUNTS
     assert (site.allowed, site.latch) == (400_000, None)
     site.keeper.arm()
     assert site.on_disk().latch == Caps({CapKey("site", Unit.COMPUTE): 400_000})
 
 
-def test_statement_and_latch_are_on_disk_when_the_admission_returns(started: Site) -> None:
+def test_statement_and_latch_are_on_disk_when_the_admission_returns(started: BootableSite) -> None:
     act = limit(started.folder, 300_000, profile=Profile.ADVERSARIAL, category=0)
     started.takes(act, "ada", "bo")
     other = SqliteStore(started.path)
@@ -158,7 +79,7 @@ def test_statement_and_latch_are_on_disk_when_the_admission_returns(started: Sit
     assert (memory.adversarial, memory.category) == (True, 0)
 
 
-def test_a_limit_outlives_every_boot_and_its_latch_outlives_the_limit(started: Site) -> None:
+def test_a_limit_outlives_every_boot_and_its_latch_outlives_the_limit(started: BootableSite) -> None:
     now = started.clock.wall_s()
     started.takes(limit(started.folder, 300_000, start=now, until=now + HOUR_S), "ada", "bo")
     assert started.boots().memory.armed
@@ -172,7 +93,7 @@ def test_a_limit_outlives_every_boot_and_its_latch_outlives_the_limit(started: S
     assert (started.allowed, started.latch) == (300_000, 300_000)
 
 
-def test_one_signature_less_than_the_quorum_does_nothing(started: Site) -> None:
+def test_one_signature_less_than_the_quorum_does_nothing(started: BootableSite) -> None:
     act = limit(started.folder, 0)
     assert started.takes(act, "ada") is Standing.PENDING
     assert started.allowed is None
@@ -182,7 +103,7 @@ def test_one_signature_less_than_the_quorum_does_nothing(started: Site) -> None:
 
 
 @pytest.mark.parametrize("signers", [(), ("ada",)])
-def test_a_restart_below_its_quorum_ends_nothing(signers: tuple[str, ...], site: Site) -> None:
+def test_a_restart_below_its_quorum_ends_nothing(signers: tuple[str, ...], site: BootableSite) -> None:
     act = restart(site.folder, site.nonce)
     if signers:
         assert site.takes(act, *signers) is Standing.PENDING
@@ -192,7 +113,7 @@ def test_a_restart_below_its_quorum_ends_nothing(signers: tuple[str, ...], site:
     assert site.on_disk().standby == NODES
 
 
-def test_a_restart_of_an_earlier_boot_is_refused(site: Site) -> None:
+def test_a_restart_of_an_earlier_boot_is_refused(site: BootableSite) -> None:
     old = restart(site.folder, site.nonce)
     site.boots()
     with pytest.raises(TrustError, match="present nonce"):
@@ -202,7 +123,7 @@ def test_a_restart_of_an_earlier_boot_is_refused(site: Site) -> None:
     assert site.keeper.memory.standby == NODES, "nor does it count after the next boot"
 
 
-def test_a_restart_signed_before_a_new_limit_is_refused(started: Site) -> None:
+def test_a_restart_signed_before_a_new_limit_is_refused(started: BootableSite) -> None:
     started.takes(limit(started.folder, 500_000), "ada", "bo")
     old = restart(started.folder, started.nonce)
     started.takes(limit(started.folder, 100_000), "ada", "bo")
@@ -211,14 +132,14 @@ def test_a_restart_signed_before_a_new_limit_is_refused(started: Site) -> None:
     assert started.latch == 100_000
 
 
-def test_a_restart_never_raises_above_the_ceiling(started: Site) -> None:
+def test_a_restart_never_raises_above_the_ceiling(started: BootableSite) -> None:
     started.takes(limit(started.folder, 200_000), "ada", "bo")
     high = Caps({CapKey("site", Unit.COMPUTE): 900_000})
     started.takes(restart(started.folder, started.nonce, caps=high), "ada", "bo")
     assert (started.allowed, started.latch) == (200_000, 200_000)
 
 
-def test_a_lift_alone_changes_nothing_and_with_a_restart_the_site_is_free(started: Site) -> None:
+def test_a_lift_alone_changes_nothing_and_with_a_restart_the_site_is_free(started: BootableSite) -> None:
     act = limit(started.folder, 200_000)
     name = started.keeper.receive(sealed(started.folder, act, "ada", "bo")).name
     started.takes(lift(started.folder, name), "bo", "cy")
@@ -230,7 +151,7 @@ def test_a_lift_alone_changes_nothing_and_with_a_restart_the_site_is_free(starte
     assert (started.allowed, started.latch) == (None, None)
 
 
-def test_a_restart_counts_once(started: Site) -> None:
+def test_a_restart_counts_once(started: BootableSite) -> None:
     act = limit(started.folder, 200_000)
     name = started.keeper.receive(sealed(started.folder, act, "ada", "bo")).name
     started.takes(lift(started.folder, name), "ada", "bo")
@@ -241,7 +162,7 @@ def test_a_restart_counts_once(started: Site) -> None:
     assert (started.allowed, started.latch) == (100_000, 100_000)
 
 
-def test_a_restart_that_came_too_late_is_refused_even_under_a_clock_set_back(started: Site) -> None:
+def test_a_restart_that_came_too_late_is_refused_even_under_a_clock_set_back(started: BootableSite) -> None:
     started.takes(limit(started.folder, 200_000), "ada", "bo")
     now = started.clock.wall_s()
     late = restart(started.folder, started.nonce, void_after=now + HOUR_S)
@@ -253,7 +174,7 @@ def test_a_restart_that_came_too_late_is_refused_even_under_a_clock_set_back(sta
 
 
 @pytest.mark.parametrize("step_s", [-10 * DAY_S, -HOUR_S, HOUR_S, 10 * DAY_S])
-def test_a_step_of_the_wall_clock_ends_no_limit(step_s: int, started: Site) -> None:
+def test_a_step_of_the_wall_clock_ends_no_limit(step_s: int, started: BootableSite) -> None:
     now = started.clock.wall_s()
     started.takes(limit(started.folder, 200_000, start=now, until=now + DAY_S), "ada", "bo")
     started.clock.steps(step_s)
@@ -262,7 +183,7 @@ def test_a_step_of_the_wall_clock_ends_no_limit(step_s: int, started: Site) -> N
     assert started.allowed == 200_000
 
 
-def test_a_boot_under_a_clock_that_is_behind_brings_no_voided_restart_back(started: Site) -> None:
+def test_a_boot_under_a_clock_that_is_behind_brings_no_voided_restart_back(started: BootableSite) -> None:
     started.takes(limit(started.folder, 200_000), "ada", "bo")
     began = started.clock.wall_s()
     started.clock.passes(3 * HOUR_S)
@@ -275,7 +196,7 @@ def test_a_boot_under_a_clock_that_is_behind_brings_no_voided_restart_back(start
     assert started.latch == 200_000
 
 
-def test_disarming_is_free_only_while_nothing_binds(started: Site) -> None:
+def test_disarming_is_free_only_while_nothing_binds(started: BootableSite) -> None:
     started.keeper.disarm()
     assert not started.on_disk().armed
     started.keeper.arm()
@@ -285,13 +206,13 @@ def test_disarming_is_free_only_while_nothing_binds(started: Site) -> None:
     assert started.on_disk().armed
 
 
-def test_a_standby_binds_too(site: Site) -> None:
+def test_a_standby_binds_too(site: BootableSite) -> None:
     site.keeper.arm()
     with pytest.raises(TrustError, match="restart quorum"):
         site.keeper.disarm()
 
 
-def test_the_restart_quorum_allows_one_disarming_which_clears_nothing(started: Site) -> None:
+def test_the_restart_quorum_allows_one_disarming_which_clears_nothing(started: BootableSite) -> None:
     started.takes(limit(started.folder, 200_000), "ada", "bo")
     permission = restart(started.folder, started.nonce, purpose=RestartPurpose.DISARM)
     assert started.takes(permission, "ada") is Standing.PENDING
@@ -308,7 +229,7 @@ def test_the_restart_quorum_allows_one_disarming_which_clears_nothing(started: S
         started.keeper.disarm()
 
 
-def test_a_permission_to_disarm_of_an_earlier_boot_is_worthless(started: Site) -> None:
+def test_a_permission_to_disarm_of_an_earlier_boot_is_worthless(started: BootableSite) -> None:
     started.takes(limit(started.folder, 200_000), "ada", "bo")
     started.takes(restart(started.folder, started.nonce, purpose=RestartPurpose.DISARM), "ada", "bo")
     started.boots()
@@ -316,7 +237,7 @@ def test_a_permission_to_disarm_of_an_earlier_boot_is_worthless(started: Site) -
         started.keeper.disarm()
 
 
-def test_acts_of_a_charter_that_is_not_pinned_are_refused(site: Site, tmp_path: Path) -> None:
+def test_acts_of_a_charter_that_is_not_pinned_are_refused(site: BootableSite, tmp_path: Path) -> None:
     stranger = make_identity(tmp_path / "stranger", now_s=int(time.time()))
     with pytest.raises(TrustError, match="not pinned here"):
         site.keeper.receive(sealed(stranger, limit(stranger, 0), "ada", "bo"))
@@ -325,7 +246,7 @@ def test_acts_of_a_charter_that_is_not_pinned_are_refused(site: Site, tmp_path: 
     assert site.allowed is None
 
 
-def test_a_restart_for_another_site_is_refused(site: Site) -> None:
+def test_a_restart_for_another_site_is_refused(site: BootableSite) -> None:
     elsewhere = replace(restart(site.folder, site.nonce), site="sim-hall-2")
     with pytest.raises(TrustError, match="is for site sim-hall-2"):
         site.takes(elsewhere, "ada", "bo")
@@ -340,7 +261,9 @@ def test_a_restart_for_another_site_is_refused(site: Site) -> None:
         pytest.param(lambda site: site.keeper.disarm(), id="disarm"),
     ],
 )
-def test_what_could_not_be_written_did_not_happen(change: Callable[[Site], object], started: Site) -> None:
+def test_what_could_not_be_written_did_not_happen(
+    change: Callable[[BootableSite], object], started: BootableSite
+) -> None:
     before = started.keeper.memory
     started.store.close()
     with pytest.raises(StoreError):
@@ -349,7 +272,7 @@ def test_what_could_not_be_written_did_not_happen(change: Callable[[Site], objec
     assert started.on_disk() == before
 
 
-def test_a_charter_file_of_another_charter_is_refused_at_boot(site: Site, tmp_path: Path) -> None:
+def test_a_charter_file_of_another_charter_is_refused_at_boot(site: BootableSite, tmp_path: Path) -> None:
     stranger = make_identity(tmp_path / "stranger", now_s=int(time.time()))
     with pytest.raises(TrustError, match="is not the pinned charter"):
         Keeper.boot(

@@ -17,7 +17,7 @@ from grandpause.core.stop import EffectKey
 from grandpause.errors import StoreError
 from grandpause.ports import JournalLine, StoredStatement
 from grandpause.stores.sqlite import SqliteStore
-from stories.rig import PROGRAM, comes_true, limit, post, served
+from stories.rig import comes_true, limit, post, program, served
 
 MEMORY = Memory(
     nonce="ab" * 16,
@@ -126,6 +126,18 @@ def test_a_damaged_memory_is_noticed_and_never_taken_for_a_free_site(data: bytes
     store.close()
 
 
+@pytest.mark.parametrize("name", ["memory", "standby"])
+def test_half_a_memory_is_damage_and_no_first_boot(name: str, path: Path) -> None:
+    store = SqliteStore(path)
+    store.commit(memory=MEMORY)
+    with sqlite3.connect(path) as other:
+        other.execute("DELETE FROM named_values WHERE name = ?", (name,))
+    other.close()
+    with pytest.raises(StoreError, match="damaged: half of it is missing"):
+        store.memory()
+    store.close()
+
+
 def test_after_a_failed_write_the_store_is_shut_and_the_old_state_stands(path: Path) -> None:
     store = SqliteStore(path)
     store.commit(memory=MEMORY)
@@ -150,17 +162,13 @@ async def test_a_controller_whose_disk_is_full_ends_without_sending_anything(tmp
     async with served(tmp_path / "site", nodes=4) as sim:
         folder, state = sim.folder, sim.site.identity.state
         site_file = str(folder.site_file)
-        arm = await asyncio.create_subprocess_exec(
-            str(PROGRAM), "site", "arm", site_file, stdout=asyncio.subprocess.DEVNULL
-        )
-        assert await arm.wait() == 0
-        run = await asyncio.create_subprocess_exec(
-            str(PROGRAM), "site", "run", site_file, stderr=asyncio.subprocess.PIPE
-        )
-        await comes_true((state / "status.json").exists)
-        resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (8_000, resource.RLIM_INFINITY))
-        post(folder, "limit.json", limit(folder, 0), "ada", "bo")
-        _, said = await asyncio.wait_for(run.communicate(), 30)
+        async with program("site", "arm", site_file) as arm:
+            assert await arm.wait() == 0
+        async with program("site", "run", site_file) as run:
+            await comes_true((state / "status.json").exists)
+            resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (8_000, resource.RLIM_INFINITY))
+            post(folder, "limit.json", limit(folder, 0), "ada", "bo")
+            _, said = await asyncio.wait_for(run.communicate(), 30)
         assert run.returncode == 5
         assert b"did not keep what it was given" in said
         assert sim.bmcs.commands == []

@@ -134,6 +134,21 @@ async def comes_true(true: Callable[[], bool], *, within_s: float = 20.0) -> Non
         await asyncio.sleep(0.03)
 
 
+@asynccontextmanager
+async def program(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the console script, its output in pipes; what still runs at the end of the block is killed."""
+    process = await asyncio.create_subprocess_exec(
+        str(PROGRAM), *arguments, stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
 def unserved(
     directory: Path, *, nodes: int = 4, settings: Mapping[str, Mapping[str, int | float]] = QUICK
 ) -> SiteFolder:

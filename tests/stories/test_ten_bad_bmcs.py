@@ -6,7 +6,6 @@ Nodes 91 to 94 accept TLS and never answer, 95 to 97 answer 204 and stay on, 98 
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ from grandpause.sim.redfish.farm import bmc_address
 from grandpause.sim.serve import SimulatedSite
 from grandpause.site.sitefile import load_site_file
 from grandpause.verify.bundle import Verified, verify_bundle
-from stories.rig import PROGRAM, QUICK, limit, post, running, served
+from stories.rig import QUICK, limit, post, program, running, served
 
 SEED = 90
 NODES = 100
@@ -93,13 +92,11 @@ async def test_without_outlets_nothing_is_proven_and_each_of_the_ten_is_named(tm
     bad = bad_ones()
     async with served(tmp_path, nodes=NODES, faults=words(bad), outlets=False, settings=SETTINGS) as sim:
         verified, reports = await stop_everything(sim)
-        program = await asyncio.create_subprocess_exec(
-            str(PROGRAM), "verify", str(max((tmp_path / "state" / "evidence").iterdir())),
-            "--charter", str(sim.folder.charter), stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        said, _ = await program.communicate()
+        bundle = max((tmp_path / "state" / "evidence").iterdir())
+        async with program("verify", str(bundle), "--charter", str(sim.folder.charter)) as verify:
+            said, _ = await verify.communicate()
     assert verified.verdict is VerdictWord.NOT_PROVEN
-    assert program.returncode == 1
+    assert verify.returncode == 1
     assert all(node in said.decode() for node in bad)
     assert {each.id: each.outcome for each in reports.values() if each.outcome not in CONFIRMED} == {
         node: OUTCOMES[fault] for node, fault in bad.items()

@@ -84,7 +84,7 @@ def prepare(state: Stop, elements: Iterable[str]) -> None:
 def _begin(state: Stop, event: Begin, now_s: float) -> None:
     plan = event.plan
     state.plan = plan
-    state.statement = plan.order.statements[0] if plan.order.statements else "latch"
+    state.statement = plan.order.name
     state.began_s = now_s
     state.deadline_s = event.deadline_s
     state.verdict = None

@@ -75,6 +75,7 @@ class Order:
         statements: names of the limits in force, sorted.
         complete_by: earliest moment by which one of them wants its ceiling reached; None if none says.
         ramp_override: whether a limit in force overrides the ramp, downwards.
+        name: what the commands are filed under: the first limit in force, or the latch of this nonce.
     """
 
     caps: Caps
@@ -83,6 +84,7 @@ class Order:
     category: int
     complete_by: int | None
     ramp_override: bool
+    name: str = "latch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +124,16 @@ def order_of(ceilings: Iterable[Ceiling], memory: Memory, caps: Caps) -> Order:
     """
     in_force = [each for one in ceilings for each in one.in_force]
     limits = [each.limit for each in in_force]
+    statements = tuple(sorted(each.name for each in in_force))
     adversarial = memory.adversarial or any(each.profile is Profile.ADVERSARIAL for each in limits)
     return Order(
         caps=caps,
-        statements=tuple(sorted(each.name for each in in_force)),
+        statements=statements,
         profile=Profile.ADVERSARIAL if adversarial else Profile.COOPERATIVE,
         category=min([memory.category, *(each.category for each in limits)]),
         complete_by=min((each.complete_by for each in limits), default=None),
         ramp_override=any(each.ramp is Ramp.OVERRIDE for each in limits),
+        name=statements[0] if statements else f"latch-{memory.nonce}",
     )
 
 

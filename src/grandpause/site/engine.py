@@ -7,10 +7,9 @@ before the command is on the wire; after a restart the state is read again, neve
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from grandpause.core.conductor import next_wake, prepare, step
 from grandpause.core.evidence import NodeReport, report_of
@@ -33,23 +32,14 @@ from grandpause.core.stop import (
 )
 from grandpause.core.stop import Question as PowerQuestion
 from grandpause.core.trust import Admission
-from grandpause.errors import OwnFault
 from grandpause.ports import Actuator, Claim, Clock, Notifier, Store
+from grandpause.site.dispatch import Dispatch
 from grandpause.site.keeper import Decision, Keeper
 from grandpause.site.observer import Observer
 from grandpause.site.sitefile import Periods
 
-ROWS_AT_ONCE: Final = 300
-"""Commands whose keys are written in one transaction: the first ones leave while the rest are written."""
-FIRST_ROWS: Final = 8
-"""The first commands of a stop; each batch after them is twice as big, ``PACE_S`` later. Hundreds of TLS
-handshakes begun at once would all end late: the first command would leave after 150 ms."""
-PACE_S: Final = 0.006
-MOST_UNDER_WAY: Final = 600
-"""Commands and questions under way at once, so that a node that was told is asked while others are still
-being told, over the connection that is open already. One that is not answered within ``LEND_AFTER_S`` gives
-its place to the next: hung devices delay nobody."""
-LEND_AFTER_S: Final = 1.0
+DOUBTS_TO_ALARM: Final = 2
+"""Judgements in a row that do not prove what was proven before it is an alarm; one may be a lost datagram."""
 FRESH_CLAIM_S: Final = 5.0
 """A claim of "off" younger than this saves a node a command when a stop begins."""
 
@@ -103,11 +93,8 @@ class Engine:
         self._on_verdict = on_verdict
         self._on_round = on_round
         self._verdict_given: VerdictWord | None = None
-        self._tasks: dict[asyncio.Task[None], asyncio.TimerHandle | None] = {}
-        self._outbox: deque[Command] = deque()
-        self._under_way = 0
-        self._pace = FIRST_ROWS
-        self._flushing = False
+        self._doubts = 0
+        self._dispatch = Dispatch(record=self._record, send=self._send, failed=self._fail, drained=self._wake)
         self._woken = asyncio.Event()
         self._failure: BaseException | None = None
         self._obeyed: object = None
@@ -126,9 +113,10 @@ class Engine:
             for task in done:
                 task.result()
         finally:
-            for task in [*tasks, *self._tasks]:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, *list(self._tasks), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._dispatch.cancel()
 
     def receive(self, data: bytes) -> Admission:
         """Take one statement; when this returns it is on disk, and obeyed.
@@ -164,11 +152,11 @@ class Engine:
         if not (memory.armed and decision.binds):
             if self.stop.plan is not None:
                 self.stop = self._fresh_stop(self.stop.timing, self.observer)
-            self._outbox.clear()
+            self._dispatch.forget()
             return
         if self.stop.plan is None:
             self.observer.remember_before()
-            self._pace = FIRST_ROWS
+            self._dispatch.begin()
             self.began_wall_s = self._ports.clock.wall_s()
         self.settled_s = None
         self._verdict_given = None
@@ -200,40 +188,24 @@ class Engine:
         if self.stop.plan is None and not isinstance(event, Begin):
             return
         now = self._ports.clock.monotonic_s()
+        commands = []
         for effect in step(self.stop, event, now):
             if isinstance(effect, Command):
-                self._outbox.append(effect)
+                commands.append(effect)
             elif isinstance(effect, PowerQuestion):
-                self._start(self._ask(effect))
+                self._dispatch.start(self._ask(effect))
             else:
                 self._alarm(effect)
-        self._flush()
+        if commands:
+            self._dispatch.put(commands)
+        self._wake()
+
+    def _record(self, commands: Sequence[Command]) -> None:
+        keys = [each.key for each in commands]
+        self._ports.store.record_effects(keys, at_s=self._ports.clock.wall_s())
+
+    def _wake(self) -> None:
         self._woken.set()
-
-    def _flush(self) -> None:
-        """Write the keys of the next commands, then send them; the rest follows as answers come in."""
-        room = min(self._pace, MOST_UNDER_WAY - self._under_way)
-        if self._flushing or not self._outbox or room <= 0:
-            return
-        commands = [self._outbox.popleft() for _ in range(min(room, len(self._outbox)))]
-        try:
-            self._ports.store.record_effects([each.key for each in commands], at_s=self._ports.clock.wall_s())
-        except OwnFault as fault:
-            self._fail(fault)
-            return
-        for command in commands:
-            self._start(self._send(command))
-        if len(self._outbox) < ROWS_AT_ONCE:
-            self._woken.set()
-        if self._outbox:
-            self._flushing = True
-            pause = PACE_S if self._pace < ROWS_AT_ONCE else 0
-            asyncio.get_running_loop().call_later(pause, self._flush_rest)
-        self._pace = min(2 * self._pace, ROWS_AT_ONCE)
-
-    def _flush_rest(self) -> None:
-        self._flushing = False
-        self._flush()
 
     async def _send(self, command: Command) -> None:
         key = command.key
@@ -263,29 +235,6 @@ class Engine:
             alarm.code, f"{alarm.element}: {alarm.text}" if alarm.element else alarm.text
         )
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Start one command or question; it holds one of the places until it ends or is slow."""
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(work)
-        self._under_way += 1
-        self._tasks[task] = loop.call_later(LEND_AFTER_S, self._lend, task)
-        task.add_done_callback(self._ended)
-
-    def _lend(self, task: asyncio.Task[None]) -> None:
-        self._tasks[task] = None
-        self._under_way -= 1
-        self._flush()
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        place = self._tasks.pop(task, None)
-        if place is not None:
-            place.cancel()
-            self._under_way -= 1
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            self._fail(fault)
-        elif not self._flushing:
-            self._flush()
-
     def _fail(self, fault: BaseException) -> None:
         """Remember our own fault; the clockwork raises it, and the process ends in a safe state."""
         self._failure = self._failure or fault
@@ -295,7 +244,7 @@ class Engine:
         """Wake whenever a deadline, retry, slot or limit's end is due; at least once a second."""
         while True:
             wake = next_wake(self.stop) if self.stop.plan is not None else None
-            if len(self._outbox) >= ROWS_AT_ONCE:
+            if self._dispatch.crowded:
                 wake = None
             delay = 1.0 if wake is None else min(1.0, max(0.0, wake - self._ports.clock.monotonic_s()))
             self._woken.clear()
@@ -310,8 +259,7 @@ class Engine:
             if self._failure is not None:
                 raise self._failure
             self.obey()
-            # While many commands wait to be sent, making more of them would only delay these.
-            if len(self._outbox) < ROWS_AT_ONCE:
+            if not self._dispatch.crowded:
                 self._feed(Tick())
 
     async def _metering(self) -> None:
@@ -341,7 +289,19 @@ class Engine:
         self._feed(Metered({name: power for name, power in proof.elements.items() if name in stop.runs}))
         if stop.pending == 0:
             self._feed(Judged(proof.word))
+        self._watch_hold(proof)
         self._give_verdict(proof)
+
+    def _watch_hold(self, proof: Proof) -> None:
+        """Alarm when what was proven no longer is, twice in a row; then a new verdict is wanted."""
+        if proof.word is not VerdictWord.NOT_PROVEN or self._verdict_given is not VerdictWord.PROVEN:
+            self._doubts = 0
+            return
+        self._doubts += 1
+        if self._doubts == DOUBTS_TO_ALARM:
+            self._verdict_given = None
+            self.settled_s = None
+            self._ports.notifier.notify("hold-broken", "; ".join(proof.reasons))
 
     def _give_verdict(self, proof: Proof) -> None:
         """Give the verdict once it is proven, or once waiting longer can bring nothing new.

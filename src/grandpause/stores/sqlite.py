@@ -81,8 +81,10 @@ class SqliteStore:
     def memory(self) -> Memory | None:
         """Return the memory as last committed; None after a loss of state."""
         data, standby = self.value(_MEMORY), self.value(_STANDBY)
-        if data is None or standby is None:
+        if data is None and standby is None:
             return None
+        if data is None or standby is None:
+            raise StoreError("the stored memory is damaged: half of it is missing", where=str(self._path))
         memory = decode_memory(data, standby)
         self._standby = memory.standby
         return memory
