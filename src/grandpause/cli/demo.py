@@ -263,11 +263,13 @@ async def _start_devices(
 ) -> asyncio.subprocess.Process:
     """Start the simulated devices in a process of their own, as they would be in the world."""
     options = [f"--fault={each}" for each in faults] + ([] if outlets else ["--no-outlets"])
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "grandpause", "sim", "serve", str(place),
-        f"--nodes={nodes}", f"--seed={seed}", "--brisk", "--json", *options,
-        stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "devices.log").open("wb") as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "grandpause", "sim", "serve", str(place),
+            f"--nodes={nodes}", f"--seed={seed}", "--brisk", "--json", *options,
+            stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL, stderr=log,
+        )  # fmt: skip
 
 
 async def _ready(devices: asyncio.subprocess.Process) -> dict[str, Any]:

@@ -248,6 +248,8 @@ def status(site_file: Path, *, json: bool = False) -> int:
         raise UsageError(f"no status: {cause}", where=str(path), hint="grandpause site run") from cause
     age = int(time.time()) - said["at_s"]
     said["age_s"] = age
+    if age > _FRESH_S and said["verdict"] is not None:
+        said["verdict"], said["proven_by"] = "stale", ""
     if json:
         say_json(said)
     else:

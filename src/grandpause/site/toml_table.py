@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -145,5 +146,6 @@ class Table:
         if key in self._rest:
             return self._rest.pop(key)
         if default is None:
-            self.refuse(key, "missing key")
+            alike = difflib.get_close_matches(key, self._rest, n=1)
+            self.refuse(key, "missing key", hint=f"is {alike[0]!r} a typing error?" if alike else "")
         return default
