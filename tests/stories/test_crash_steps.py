@@ -66,11 +66,11 @@ class Launcher:
 @asynccontextmanager
 async def launcher() -> AsyncIterator[Launcher]:
     """Start a launcher; end it with the block."""
-    tests = Path(__file__).parents[1]
+    paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(Path(__file__).with_name("killing_launcher.py")),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(tests)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )  # fmt: skip
     assert process.stdin is not None
     try:
