@@ -22,10 +22,11 @@ import uvloop
 
 from controller import controller_site, limit_to
 from figures import Figure
+from grandpause.drivers.redfish.client import pinning_context
 from grandpause.site.daemon import SiteDaemon
 from grandpause.site.inbox import deliver
 from grandpause.site.sitefile import SiteFile
-from redfish_stop import emulator, pinning_context
+from redfish_stop import emulator
 
 NODES = 10_000
 ROUNDS = 100

@@ -177,7 +177,17 @@ def test_a_meter_that_loses_sight_takes_its_confirmation_back() -> None:
         assert world.run("n1").outcome is outcome
     world.feed(Claimed("n1", Power.UNKNOWN, Reply.UNREACHABLE))
     world.feed(Metered({"n1": Power.UNKNOWN}))
-    assert world.run("n1").outcome is Outcome.UNKNOWN
+    assert world.run("n1").outcome is Outcome.CONFIRMED_BY_BMC
+
+
+def test_meters_that_had_shown_a_node_off_and_show_it_on_say_that_it_came_back() -> None:
+    world = one_node(meters_s=0)
+    world.until_settled()
+    world.feed(Metered({"n1": Power.OFF}))
+    world.feed(Metered({"n1": Power.ON}))
+    assert [each.code for each in world.alarms] == ["came-back"]
+    assert world.run("n1").phase is Phase.SENT
+    assert world.run("n1").stage is Stage.FORCE_OFF
 
 
 @pytest.mark.parametrize(

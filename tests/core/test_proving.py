@@ -7,7 +7,7 @@ import pytest
 from core.hall import BUSY, COMPUTE, IDLE, IT_WATTS, KEPT, NODES, OFF, Hall, faulty
 from core.makers import T0
 from core.tables import hall_of, meter
-from grandpause.core.model import Caps, Power, VerdictWord
+from grandpause.core.model import CapKey, Caps, Power, Unit, VerdictWord
 from grandpause.core.proving import LEAST_SAMPLES, NEAR_ZERO_W, Snapshot
 
 
@@ -184,3 +184,10 @@ def test_many_names_are_cut_short() -> None:
 
 def test_three_samples_are_the_least_that_prove() -> None:
     assert LEAST_SAMPLES == 3
+
+
+def test_a_cap_on_a_hall_that_the_site_does_not_have_is_not_proven() -> None:
+    for unit in (Unit.COMPUTE, Unit.IT_WATTS):
+        proof = Hall().prove(caps=Caps({CapKey("hall:elsewhere", unit): 10**6}))
+        assert proof.word is VerdictWord.NOT_PROVEN
+        assert proof.reasons == ("no element belongs to hall:elsewhere",)

@@ -128,7 +128,9 @@ def reasons(pair: tuple[Path, Path], values: Watts, elements: Json, case: Json) 
     shown = states(pair, values, elements)
     for cap in case["caps"]:
         members = [each for each in elements.values() if in_part(each, cap["part"])]
-        if cap["unit"] == "compute_ppm":
+        if not members:
+            count += 1
+        elif cap["unit"] == "compute_ppm":
             running = [each for each in members if shown.get(each["id"]) != "off"]
             count += any(each["id"] not in case["keep"] for each in running)
             total = sum(each["compute"] for each in members)

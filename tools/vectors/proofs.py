@@ -194,6 +194,7 @@ def _kept() -> Iterator[Json]:
     yield _proven("watts-as-allowed", caps=watts)
     yield _not("one-path-shows-a-watt-too-much", caps=Caps({CapKey("site", Unit.IT_WATTS): 8_149}))
     yield _proven("one-hall", caps=Caps({CapKey("hall:h1", Unit.IT_WATTS): 8_150}))
+    yield _not("a-hall-without-elements", caps=Caps({CapKey("hall:h2", Unit.IT_WATTS): 8_150}))
     site = Caps({CapKey("site", Unit.SITE_WATTS): 20_000})
     yield _not("no-meter-of-the-whole-site", caps=site)
     whole = [

@@ -21,7 +21,7 @@ _YEAR_S = 366 * 86_400
 
 @keys.command
 def new(path: Path, *, passphrase_env: str = "", json: bool = False) -> int:
-    """Make a new Ed25519 key: PATH (private, mode 0600) and PATH.pub.json. Never overwrites.
+    """Make a new Ed25519 key: ada.pem (private, mode 0600) and ada.pub.json. Never overwrites.
 
     Parameters
     ----------

@@ -72,6 +72,7 @@ def demo(
     from grandpause.cli.demo_view import Story, View
 
     place = directory or Path(tempfile.mkdtemp(prefix="grandpause-demo-"))
+    place.mkdir(parents=True, exist_ok=True)
     story = Story()
     view = View(story, live=sys.stdout.isatty() and not headless and not json, quiet=json)
     value = uvloop.run(play(place, story, view, nodes=nodes, seed=seed, faults=fault, outlets=outlets))
@@ -263,7 +264,6 @@ async def _start_devices(
 ) -> asyncio.subprocess.Process:
     """Start the simulated devices in a process of their own, as they would be in the world."""
     options = [f"--fault={each}" for each in faults] + ([] if outlets else ["--no-outlets"])
-    place.mkdir(parents=True, exist_ok=True)
     with (place / "devices.log").open("wb") as log:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "grandpause", "sim", "serve", str(place),

@@ -95,7 +95,7 @@ def print_plan(out: Console, value: dict[str, Any]) -> None:
     for name, text in (
         ("blocked", "nothing can be sent to"),
         ("unknown_parts", "this site has no"),
-        ("ramp_broken", "a single drop above the ramp's step"),
+        ("ramp_broken", "a single drop above what the ramp allows in a step or minute"),
     ):
         if value[name]:
             out.print(f"[red]blocker[/]      {text}: {', '.join(value[name][:20])}", soft_wrap=True)

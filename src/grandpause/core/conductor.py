@@ -171,7 +171,9 @@ def _answered(state: Stop, event: Answered, now_s: float, effects: list[Effect])
 
 def _claimed(state: Stop, event: Claimed, now_s: float, effects: list[Effect]) -> None:
     run = _run(state, event.element)
-    run.claim, run.claim_s = event.power, now_s
+    if event.power is not Power.UNKNOWN or run.phase is not Phase.OFF:
+        # A question that went unanswered takes nothing back: the older claim stays, with its age.
+        run.claim, run.claim_s = event.power, now_s
     if event.power is Power.OFF:
         if run.phase is Phase.EXHAUSTED and run.metered is Power.ON:
             return  # its meter denies it: being asked often must not put off the next try for ever
@@ -191,13 +193,18 @@ def _claimed(state: Stop, event: Claimed, now_s: float, effects: list[Effect]) -
 def _metered(state: Stop, event: Metered, now_s: float, effects: list[Effect]) -> None:
     for name, power in event.elements.items():
         run = _run(state, name)
+        was_off = run.metered is Power.OFF
         run.metered, run.metered_s = power, now_s
         if power is Power.OFF:
             if run.phase not in {Phase.KEPT, Phase.WAITING}:
                 run.outcome, run.detail = Outcome.CONFIRMED_BY_METER, ""
             _cue(state, run, Cue.METERED_OFF, now_s, effects)
         elif power is Power.ON and run.phase is Phase.OFF:
-            if now_s - run.off_since >= state.timing.settle_s:
+            if was_off:
+                # Not a false claim: it was off, and somebody or something started it.
+                run.outcome = Outcome.UNKNOWN
+                _cue(state, run, Cue.SEEN_ON, now_s, effects)
+            elif now_s - run.off_since >= state.timing.settle_s:
                 first = run.outcome is not Outcome.CONTRADICTED
                 run.outcome = Outcome.CONTRADICTED
                 run.detail = "claims to be off, and its meter shows that it is on"

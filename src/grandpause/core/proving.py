@@ -211,7 +211,9 @@ class Prover:
         if uncovered:
             complaints.append(_Complaint(f"no meter covers {_names(uncovered)}"))
         for key, value in question.caps:
-            if key.unit is Unit.COMPUTE:
+            if key.part != SITE_PART and not any(key.part in each.parts for each in self._table.elements):
+                complaints.append(_Complaint(f"no element belongs to {key.part}"))
+            elif key.unit is Unit.COMPUTE:
                 complaints += self._compute_cap(key, value, question, elements)
             elif key.unit is Unit.IT_WATTS:
                 for path in pair[:2]:

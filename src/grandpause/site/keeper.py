@@ -98,7 +98,11 @@ class Keeper:
             TrustError: a charter file is not the pinned charter, or does not count.
             StoreError: the store failed or holds damaged state.
         """
-        sets, installed = _load_sets(charters, store.statements(), Interval.around(clock.wall_s(), error_s=0))
+        # A clock behind what was stored must not date a new charter so early that limits count as repealed.
+        wall_s = clock.wall_s()
+        floor_s = int(store.value(_SEEN) or b"0")
+        now = Interval(earliest=min(wall_s, floor_s or wall_s), latest=max(wall_s, floor_s))
+        sets, installed = _load_sets(charters, store.statements(), now)
         memory = store.memory()
         lines = []
         if memory is None:
@@ -135,20 +139,22 @@ class Keeper:
         """Admit one envelope and write it, with the latch that follows from it, before returning.
 
         Raises:
-            StatementError, TrustError: refused; nothing changed.
+            StatementError, TrustError: refused; nothing that counts has changed.
             StoreError: it could not be written; the controller must end.
         """
         trusted, now, admission = self._admit(data)
         entry = trusted.entry(admission.name)
         assert entry is not None
-        memory = self.memory
+        self._time[trusted.charter_id].error_s = trusted.newest.clock_error_s
+        # A limit that came into force since we last looked makes every older nonce worthless, first.
+        memory = latched(self.memory, self._in_force(), fresh_nonce=self._fresh_nonce())
         lines = [
             self.line("admitted", admission.name, f"{admission.kind}: {admission.standing} {admission.why}")
         ]
         restart = entry.statement
         usable = admission.standing is Standing.COUNTS and admission.name not in memory.used
         if isinstance(restart, Restart) and usable:
-            memory, line = self._use_restart(admission.name, restart)
+            memory, line = self._use_restart(memory, admission.name, restart)
             lines.append(line)
         stored = StoredStatement(charter=trusted.charter_id, data=data, admitted=now)
         memory = latched(memory, self._in_force(), fresh_nonce=self._fresh_nonce())
@@ -161,8 +167,8 @@ class Keeper:
         ceilings = self._ceilings()
         in_force = tuple(each for one in ceilings for each in one.in_force)
         memory = latched(self.memory, in_force, fresh_nonce=self._fresh_nonce())
-        wall = self._clock.wall_s()
-        if memory != self.memory or wall >= self._seen_s + SEEN_EVERY_S:
+        earliest = min(each.earliest for each in self._now().values())
+        if memory != self.memory or earliest >= self._seen_s + SEEN_EVERY_S:
             self._commit(memory)
         unlatched = allowed(ceilings, Caps())
         caps = unlatched.lowered(memory.latch)
@@ -241,11 +247,11 @@ class Keeper:
             return trusted, times[charter_id], admission
         raise refusal or TrustError("no charter is pinned here", where="charter")
 
-    def _use_restart(self, name: str, restart: Restart) -> tuple[Memory, JournalLine]:
+    def _use_restart(self, memory: Memory, name: str, restart: Restart) -> tuple[Memory, JournalLine]:
         if restart.purpose is RestartPurpose.DISARM:
-            return self.memory, self.line("restart", name, "kept as a permission to disarm")
+            return memory, self.line("restart", name, "kept as a permission to disarm")
         memory = restarted(
-            self.memory,
+            memory,
             name,
             restart,
             site=self.site,
@@ -257,6 +263,7 @@ class Keeper:
         return memory, self.line("restart", name, "used: latch raised to what it allows, standby over")
 
     def _permission_to_disarm(self) -> tuple[str, Restart] | None:
+        now = next(iter(self._now().values()))
         for trusted in self._sets.values():
             for entry in trusted.counting(Kind.RESTART):
                 restart = entry.statement
@@ -265,6 +272,7 @@ class Keeper:
                     and restart.purpose is RestartPurpose.DISARM
                     and entry.name not in self.memory.used
                     and restart.nonces.get(self.controller) == self.memory.nonce
+                    and now.latest <= restart.void_after
                 ):
                     return entry.name, restart
         return None

@@ -136,7 +136,13 @@ class _SiteReader:
         identity = root.within("site", self._read_identity)
         charters = root.each("charters", lambda table: read_charter_entry(table, self._base))
         if not charters:
-            root.refuse("charters", "a site pins at least one charter ([[charters]])")
+            root.refuse("charters", "a site pins a charter ([[charters]])")
+        if len(charters) > 1:
+            root.refuse(
+                "charters",
+                "this version keeps one latch, so a site pins one charter",
+                hint="docs/adr/0013-one-charter-a-site.md",
+            )
         credentials = root.named(
             "credentials",
             lambda name, table: read_credential(name, table, base=self._base, look_up=self._secrets),
