@@ -47,6 +47,7 @@ lint: dev ## ruff, mypy strict, the layers (import-linter), file lengths
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/check_tree.py
+	$(BIN)/python tools/make_docs.py --check
 
 format: dev ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .

@@ -20,7 +20,7 @@ from grandpause.signers.file import signed
 from grandpause.sim.folder import UTILITY_KEY, Served, SiteFolder, make_identity, write_site
 from grandpause.sim.gateway import MeterGateway
 from grandpause.sim.plant import Plant
-from grandpause.site.bundling import Account, bundle_files, write_bundle
+from grandpause.site.bundling import Account, bundle_files, watts_before, write_bundle
 from grandpause.site.observer import Observation, SignedReading
 from grandpause.site.sitefile import SiteFile
 
@@ -70,7 +70,8 @@ def write_big_bundle(directory: Path, *, nodes: int) -> tuple[Path, Path]:
             history.setdefault(each.meter, []).append(each)
     ended = now + 63
     question = Question(caps=caps, keep=plan.keep, operator="operator", now_s=ended, window_s=WINDOW_S)
-    proof = Prover(site.table).prove(question, history, seen.before)
+    prover = Prover(site.table)
+    proof = prover.prove(question, history, seen.before)
     seen.history = {meter: deque(each) for meter, each in history.items()}
     runs = [NodeRun(each, ()) for each in plan.keep]
     runs += [
@@ -87,7 +88,7 @@ def write_big_bundle(directory: Path, *, nodes: int) -> tuple[Path, Path]:
         ended_s=ended,
         window_s=WINDOW_S,
         allowed=caps,
-        before={},
+        before=watts_before(seen, prover.paths, began_s=now),
         proof=proof,
         target_w=plan.target_w,
         nodes=[report_of(run, proof.elements[run.element]) for run in runs],

@@ -78,15 +78,17 @@ def worlds(draw: Any) -> tuple[Json, Json]:
         for node in NODES
     ]
     true_watts = {node: draw(some.sampled_from((30, 61, 70, 500, 900))) for node in NODES}
-    meters, readings = [], []
+    meters: list[Json] = []
+    readings: list[Json] = []
+    measures = {f"p{path}": draw(some.sampled_from((*["it"] * 5, "site"))) for path in range(4)}
     for number in range(draw(some.integers(2, 4))):
         shape = draw(some.sampled_from((*("whole", "nodes", "twin") * 3, "part")))
         meter = {
             "id": f"m{number}",
-            "path": f"p{draw(some.sampled_from((*[number] * 4, 0)))}",
+            "path": (path := f"p{draw(some.sampled_from((*[number] * 4, 0)))}"),
             "owner": draw(some.sampled_from(("operator", "utility"))),
             "signed": draw(some.sampled_from((0, 0, 1))),
-            "measures": draw(some.sampled_from((*["it"] * 5, "site"))),
+            "measures": measures[path],
             "resolution_w": draw(some.sampled_from((1, 10))),
             "channels": channels(draw, shape),
         }

@@ -136,6 +136,9 @@ def _standing(file: Path, charter: Path) -> tuple[str, str]:
     from grandpause.core.trust import TrustedSet, charter_id_of
     from grandpause.errors import StatementError, TrustError
 
+    envelope, _ = _decoded(file)
+    if not envelope.signatures:
+        return "unsigned", "nobody has signed it yet"
     now = Interval.around(int(time.time()), error_s=0)
     data = read_file(charter)
     trusted = TrustedSet(charter_id_of(data))

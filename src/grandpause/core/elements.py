@@ -101,7 +101,13 @@ class ElementTable:
             raise StatementError("needs at least one element, each once", where="elements")
         if len({each.id for each in self.meters}) != len(self.meters):
             raise StatementError("one id occurs twice", where="meters")
+        measures: dict[str, Measures] = {}
         for meter in self.meters:
+            if measures.setdefault(meter.path, meter.measures) is not meter.measures:
+                raise StatementError(
+                    f"path {meter.path} measures one thing by one meter and another by the next",
+                    where=f"meters.{meter.id}.measures",
+                )
             for channel, covered in meter.channels.items():
                 unknown = next((each for each in covered if each not in by_id), None)
                 if unknown is not None:

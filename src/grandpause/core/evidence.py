@@ -6,7 +6,7 @@ Here are only values and their encodings; ``verify`` reads bundles, the site wri
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -138,6 +138,20 @@ def decode_readings(data: bytes) -> tuple[Snapshot, ...]:
     snapshots = fields.each("readings", _read_snapshot, most=1_000_000)
     fields.close()
     return snapshots
+
+
+def before_the_stop(
+    unsigned: Iterable[Snapshot], signed: Iterable[Snapshot], began_s: int
+) -> dict[str, Snapshot]:
+    """Return meter -> its newest reading that is not later than ``began_s``.
+
+    Args:
+        unsigned: the readings of the file BEFORE_FILE.
+        signed: every signed reading of the bundle, in the order of their sequence.
+        began_s: when the stop began, Unix seconds.
+    """
+    earlier = [each for each in signed if each.at_s <= began_s]
+    return {each.meter: each for each in sorted([*unsigned, *earlier], key=lambda each: each.at_s)}
 
 
 def by_meter(snapshots: Sequence[Snapshot]) -> dict[str, list[Snapshot]]:

@@ -125,6 +125,23 @@ def _joined(sets: list[tuple[str, ...]]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(group) for group in groups.values())
 
 
+def complete_sums(
+    paths: Iterable[MeterPath], watts: Mapping[str, Mapping[str, int | None]]
+) -> dict[str, int]:
+    """Return path -> IT watts, of every IT path whose meters have a value on every channel.
+
+    Args:
+        watts: meter -> channel -> watts.
+    """
+    result = {}
+    for path in paths:
+        values = [watts.get(meter.id, {}).get(channel) for meter in path.meters for channel in meter.channels]
+        known = [each for each in values if each is not None]
+        if path.measures is Measures.IT and len(known) == len(values):
+            result[path.name] = sum(known)
+    return result
+
+
 def owners(path: MeterPath) -> frozenset[str]:
     """Return the bodies that own the path's meters."""
     return frozenset(meter.owner for meter in path.meters)

@@ -14,12 +14,13 @@ from pathlib import Path
 from grandpause.core import evidence as files
 from grandpause.core.elements import digest_of
 from grandpause.core.envelope import Kind, parse
+from grandpause.core.metering import MeterPath, complete_sums
 from grandpause.core.model import Caps
 from grandpause.core.proving import Proof, Snapshot
 from grandpause.core.statement.charter import Charter
 from grandpause.core.statement.codec import encode
-from grandpause.core.statement.facts import Evidence
-from grandpause.core.trust import TrustedSet
+from grandpause.core.statement.facts import Evidence, Reading
+from grandpause.core.trust import TrustedSet, decode_only
 from grandpause.errors import StoreError
 from grandpause.ports import Signer
 from grandpause.signers.file import signed
@@ -134,6 +135,19 @@ def _evidence(
         outcomes=outcomes,
         files=tuple(digest_of(name, content[name]) for name in sorted(content)),
     )
+
+
+def watts_before(seen: Observation, paths: Iterable[MeterPath], *, began_s: int) -> dict[str, int]:
+    """Return path -> IT watts before the stop, from what the bundle will hold, as a verifier finds it."""
+    kept = {(each.meter, each.sequence): each for each in seen.signed_before.values()}
+    kept |= {(each.meter, each.sequence): each for history in seen.signed.values() for each in history}
+    signed = []
+    for each in sorted(kept.values(), key=lambda each: (each.meter, each.sequence)):
+        _, reading = decode_only(each.data)
+        assert isinstance(reading, Reading)
+        signed.append(Snapshot(meter=each.meter, at_s=each.at_s, watts=dict(reading.channels)))
+    before = files.before_the_stop(_unsigned(seen.before.values()), signed, began_s)
+    return complete_sums(paths, {meter: each.watts for meter, each in before.items()})
 
 
 def _unsigned(snapshots: Iterable[Snapshot]) -> list[Snapshot]:

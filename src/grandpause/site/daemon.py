@@ -25,7 +25,7 @@ from grandpause.core.trust import Standing, TrustedSet, decode_only
 from grandpause.errors import SiteFileError, StatementError, TrustError, UsageError
 from grandpause.ports import Clock, Store
 from grandpause.signers.file import FileSigner
-from grandpause.site.bundling import Account, bundle_files, write_bundle
+from grandpause.site.bundling import Account, bundle_files, watts_before, write_bundle
 from grandpause.site.clock import SystemClock
 from grandpause.site.control import Control
 from grandpause.site.engine import Engine, Ports
@@ -195,7 +195,7 @@ class SiteDaemon:
             timing=site.timing,
             periods=site.periods,
             operator=site.identity.operator,
-            on_verdict=self._write_evidence,
+            on_verdict=self._give_evidence,
             on_round=self._remember_learned,
         )
 
@@ -208,6 +208,13 @@ class SiteDaemon:
     def _note(self, code: str, text: str) -> None:
         self._store.commit(journal=[self.engine.keeper.line(code, "", text)])
         self._tell(code, text)
+
+    def _give_evidence(self) -> None:
+        """Write the bundle; one that cannot be made (too many files) is an alarm and stops nothing."""
+        try:
+            self._write_evidence()
+        except StatementError as cause:
+            self._note("evidence", f"the bundle of this verdict could not be made: {cause}")
 
     def _write_evidence(self) -> None:
         """Write the bundle of the verdict that is due, and remember its name for the next one."""
@@ -227,7 +234,9 @@ class SiteDaemon:
             ended_s=engine.proof_at_s,
             window_s=self.site.periods.window_s,
             allowed=engine.decision.caps,
-            before=engine.observer.watts_before(),
+            before=watts_before(
+                engine.observer.seen, engine.observer.prover.paths, began_s=engine.began_wall_s
+            ),
             proof=proof,
             target_w=engine.plan.target_w,
             nodes=engine.reports(),

@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grandpause.core.elements import ElementTable, Measures
+from grandpause.core.elements import ElementTable
+from grandpause.core.metering import complete_sums
 from grandpause.core.model import Power
 from grandpause.core.proving import LEAST_SAMPLES, Proof, Prover, Question, Snapshot
 from grandpause.errors import StatementError, TrustError
@@ -86,17 +87,9 @@ class Observer:
 
     def watts_before(self) -> dict[str, int]:
         """Return path -> watts before the stop, for every path whose readings were complete then."""
-        result = {}
-        for path in self.prover.paths:
-            values = [
-                self.seen.before[meter.id].watts.get(channel) if meter.id in self.seen.before else None
-                for meter in path.meters
-                for channel in meter.channels
-            ]
-            known = [each for each in values if each is not None]
-            if len(known) == len(values) and path.measures is Measures.IT:
-                result[path.name] = sum(known)
-        return result
+        return complete_sums(
+            self.prover.paths, {meter: each.watts for meter, each in self.seen.before.items()}
+        )
 
     def prove(self, question: Question) -> Proof:
         """Judge the present readings."""

@@ -17,8 +17,10 @@ from grandpause.core import evidence as files
 from grandpause.core.ceiling import ceiling
 from grandpause.core.elements import MAX_TABLE_BYTES, ElementTable
 from grandpause.core.envelope import Kind, parse
-from grandpause.core.model import Caps, Interval, VerdictWord
+from grandpause.core.metering import complete_sums
+from grandpause.core.model import Caps, Interval, NodeState, Outcome, Power, VerdictWord
 from grandpause.core.proving import Proof, Prover, Question, Snapshot
+from grandpause.core.statement.charter import Charter
 from grandpause.core.statement.facts import Declaration, Evidence
 from grandpause.core.trust import Standing, TrustedSet, decode_only, signed_by
 from grandpause.errors import BundleError, StatementError, TrustError
@@ -52,6 +54,16 @@ class Verified:
         return self.proof.word
 
 
+_NEEDED: Final = (
+    files.EVIDENCE_FILE,
+    files.DECLARATION_FILE,
+    files.ELEMENTS_FILE,
+    files.NODES_FILE,
+    files.BEFORE_FILE,
+    files.AFTER_FILE,
+)
+
+
 def verify_bundle(directory: Path, *, charter_id: str) -> Verified:
     """Verify the bundle in ``directory`` under the pinned charter.
 
@@ -64,12 +76,17 @@ def verify_bundle(directory: Path, *, charter_id: str) -> Verified:
     content = _read_all(directory)
     evidence = _evidence(content)
     _check_files(content, evidence)
-    trusted = _charters(content, charter_id)
+    trusted = _charters(content, charter_id, evidence)
+    if evidence.charter != charter_id:
+        raise TrustError(
+            f"is evidence under charter {evidence.charter[:16]}…, not {charter_id[:16]}…",
+            where=files.EVIDENCE_FILE,
+        )
     declaration = _declaration(content, trusted, evidence)
     table = _at(files.ELEMENTS_FILE, lambda: ElementTable.from_bytes(content[files.ELEMENTS_FILE]))
     caps = _statements(content, trusted, evidence)
     proof = _recompute(content, trusted, evidence, declaration, table)
-    _check_claims(content, evidence, proof)
+    _check_claims(content, evidence, proof, table)
     return Verified(
         evidence=evidence,
         name=parse(content[files.EVIDENCE_FILE]).name,
@@ -103,7 +120,7 @@ def _read_all(directory: Path) -> dict[str, bytes]:
                 content[name] = path.read_bytes()
             except OSError as cause:
                 raise BundleError(f"cannot be read: {cause.strerror}", where=name) from cause
-    for needed in (files.EVIDENCE_FILE, files.DECLARATION_FILE, files.ELEMENTS_FILE, files.NODES_FILE):
+    for needed in _NEEDED:
         if needed not in content:
             raise BundleError("is missing from the bundle", where=needed)
     return content
@@ -130,10 +147,18 @@ def _check_files(content: Mapping[str, bytes], evidence: Evidence) -> None:
             raise TrustError("is not the file that the evidence was signed over", where=name)
 
 
-def _charters(content: Mapping[str, bytes], charter_id: str) -> TrustedSet:
+def _charters(content: Mapping[str, bytes], charter_id: str, evidence: Evidence) -> TrustedSet:
+    """Admit every version, dated as late as it can have come into force: at its void-after, or the verdict.
+
+    Without a log nothing else dates it; the latest date repeals the fewest limits.
+    """
     trusted = TrustedSet(charter_id)
-    now = Interval(earliest=0, latest=0)
     for name in sorted(each for each in content if each.startswith("charters/")):
+        _, charter = _at(name, partial(decode_only, content[name]))
+        if not isinstance(charter, Charter):
+            raise TrustError("is no charter", where=name)
+        came = min(charter.void_after, evidence.ended)
+        now = Interval(earliest=came, latest=came)
         admission = _at(name, partial(trusted.admit, content[name], now=now))
         if admission.standing is not Standing.COUNTS:
             raise TrustError(f"does not count: {admission.why}", where=name)
@@ -201,12 +226,15 @@ def _recompute(
         now_s=evidence.ended,
         window_s=min(evidence.window_s, WINDOW_S),
     )
-    earlier = [each for each in signed if each.at_s <= evidence.began]
-    return Prover(table).prove(
-        question,
-        files.by_meter([*after, *signed]),
-        {each.meter: each for each in sorted([*before, *earlier], key=lambda each: each.at_s)},
-    )
+    at_first = files.before_the_stop(before, signed, evidence.began)
+    prover = Prover(table)
+    if dict(evidence.before) != complete_sums(
+        prover.paths, {name: each.watts for name, each in at_first.items()}
+    ):
+        raise TrustError(
+            "claims other watts before the stop than its readings show", where=files.EVIDENCE_FILE
+        )
+    return prover.prove(question, files.by_meter([*after, *signed]), at_first)
 
 
 def _signed_readings(content: Mapping[str, bytes], trusted: TrustedSet, evidence: Evidence) -> list[Snapshot]:
@@ -223,11 +251,13 @@ def _signed_readings(content: Mapping[str, bytes], trusted: TrustedSet, evidence
     return snapshots
 
 
-def _check_claims(content: Mapping[str, bytes], evidence: Evidence, proof: Proof) -> None:
-    nodes = files.decode_nodes(content[files.NODES_FILE])
-    states, outcomes = files.totals(nodes)
-    if states != dict(evidence.nodes) or outcomes != dict(evidence.outcomes):
-        raise TrustError("its counts are not those of the evidence", where=files.NODES_FILE)
+def _check_claims(
+    content: Mapping[str, bytes], evidence: Evidence, proof: Proof, table: ElementTable
+) -> None:
+    """Hold everything that the evidence says of itself against what was recomputed."""
+    if evidence.ended < evidence.began:
+        raise TrustError("ended before it began", where=files.EVIDENCE_FILE)
+    _check_nodes(content, evidence, proof, table)
     if proof.word is not evidence.verdict or proof.proven_by != evidence.proven_by:
         reasons = "; ".join(proof.reasons) or proof.proven_by
         raise TrustError(
@@ -236,6 +266,28 @@ def _check_claims(content: Mapping[str, bytes], evidence: Evidence, proof: Proof
         )
     if dict(evidence.after) != dict(proof.path_watts):
         raise TrustError("claims other watts than its readings show", where=files.EVIDENCE_FILE)
+
+
+def _check_nodes(content: Mapping[str, bytes], evidence: Evidence, proof: Proof, table: ElementTable) -> None:
+    nodes = files.decode_nodes(content[files.NODES_FILE])
+    states, outcomes = files.totals(nodes)
+    if states != dict(evidence.nodes) or outcomes != dict(evidence.outcomes):
+        raise TrustError("its counts are not those of the evidence", where=files.NODES_FILE)
+    if sorted(each.id for each in nodes) != sorted(table.by_id):
+        raise TrustError("does not name every declared element once", where=files.NODES_FILE)
+    for each in nodes:
+        metered_off = proof.elements.get(each.id) is Power.OFF
+        if (each.state is NodeState.OFF_METERED) != metered_off:
+            raise TrustError(f"{each.id} is not what its meters show", where=files.NODES_FILE)
+        if (
+            each.outcome is Outcome.CONFIRMED_BY_METER
+            and proof.elements.get(each.id, Power.UNKNOWN) is Power.UNKNOWN
+        ):
+            raise TrustError(f"no meter confirms {each.id}", where=files.NODES_FILE)
+    kept = [table.by_id[each.id] for each in nodes if each.keep]
+    target_w = sum(each.off_w for each in table.elements) + sum(each.rated_w - each.off_w for each in kept)
+    if target_w != evidence.target_w:
+        raise TrustError("claims another target than its kept nodes make", where=files.EVIDENCE_FILE)
 
 
 def _at(name: str, work: Callable[[], _T]) -> _T:
