@@ -196,6 +196,17 @@ def test_a_limit_of_the_newest_version_is_not_repealed(operator: Cast) -> None:
     assert caps(trusted, at(act.start)) == act.caps
 
 
+def test_a_lift_that_a_removed_quorum_completes_later_ends_nothing(operator: Cast) -> None:
+    for later, ended in ((NOW, True), (at(T0 + HOUR), False)):
+        trusted = operator.trusted()
+        act = limit(operator)
+        admitted(trusted, act, *operator.some(*BY))
+        trusted.admit(successor(operator).data("m1", "m2"), now=NOW)
+        end = lift(operator, act)
+        assert admitted(trusted, end, *operator.some(*BY), now=later).standing is Standing.COUNTS
+        assert (caps(trusted) == Caps()) is ended
+
+
 def test_whether_a_limit_latches_is_its_powers(council: Cast) -> None:
     trusted = council.trusted()
     for power in ("watts-for-a-while", "limit"):

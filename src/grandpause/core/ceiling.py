@@ -94,10 +94,23 @@ def _repealed(trusted: TrustedSet, limit: Limit) -> bool:
     return bool(began) and limit.start > max(began) + REPEAL_GRACE_S
 
 
+def _superseded(trusted: TrustedSet, entry: Entry, lift: Lift) -> bool:
+    """Whether it was complete only after a newer version was in force: a removed quorum lifts nothing."""
+    return entry.completed is not None and any(
+        isinstance(newer.statement, Charter)
+        and newer.statement.version > lift.under.version
+        and newer.completed is not None
+        and newer.completed.latest < entry.completed.earliest
+        for newer in trusted.counting(Kind.CHARTER)
+    )
+
+
 def _ends(trusted: TrustedSet, entry: Entry, found: InForce, now: Interval) -> bool:
     """Whether this lift ends (or suspends, now) the limit. Its power must reach the limit's whole scope."""
     lift = entry.statement
     assert isinstance(lift, Lift)
+    if _superseded(trusted, entry, lift):
+        return False
     powers = [charter.power(lift.under.power) for charter in trusted.charters(lift.under.version)]
     if not any(power is not None and power.scope.covers(found.limit.scope) for power in powers):
         return False
