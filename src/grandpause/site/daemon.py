@@ -22,8 +22,8 @@ from grandpause.core.plan import Planner
 from grandpause.core.statement.acts import NONCE_BYTES
 from grandpause.core.statement.facts import Declaration
 from grandpause.core.trust import Standing, TrustedSet, decode_only
-from grandpause.errors import SiteFileError, StatementError, TrustError, UsageError
-from grandpause.ports import Clock, Store
+from grandpause.errors import SiteFileError, StatementError, StoreError, TrustError, UsageError
+from grandpause.ports import Clock, JournalLine, Store
 from grandpause.signers.file import FileSigner
 from grandpause.site.bundling import Account, bundle_files, watts_before, write_bundle
 from grandpause.site.clock import SystemClock
@@ -40,6 +40,7 @@ from grandpause.stores.sqlite import SqliteStore
 _EVIDENCE = "evidence"
 _LEARNED = "learned"
 _NODES_A_SECOND = 2_500
+_JOURNAL_S = 0.25
 
 
 class JournalNotifier:
@@ -78,6 +79,7 @@ class SiteDaemon:
         self._inbox = Inbox(site.identity.inbox)
         self._control = Control(site.identity.state / "control")
         self._opened: AsyncExitStack
+        self._unwritten: list[JournalLine] = []
         self._store: Store
         self._devices: Devices
         self.engine: Engine
@@ -137,6 +139,7 @@ class SiteDaemon:
             for task in (*tasks, preparing):
                 task.cancel()
             await asyncio.gather(*tasks, preparing, return_exceptions=True)
+            self._write_notes()
             self.write_status()
 
     def write_status(self) -> None:
@@ -206,8 +209,20 @@ class SiteDaemon:
             self._store.commit(values={_LEARNED: learned})
 
     def _note(self, code: str, text: str) -> None:
-        self._store.commit(journal=[self.engine.keeper.line(code, "", text)])
+        """Tell whoever listens, and write it into the journal soon: an alarm a node is one write for all."""
         self._tell(code, text)
+        if not self._unwritten:
+            asyncio.get_running_loop().call_later(_JOURNAL_S, self._write_notes)
+        self._unwritten.append(self.engine.keeper.line(code, "", text))
+
+    def _write_notes(self) -> None:
+        lines, self._unwritten = self._unwritten, []
+        if not lines:
+            return
+        try:
+            self._store.commit(journal=lines)
+        except StoreError as fault:
+            self.engine.fail(fault)
 
     def _give_evidence(self) -> None:
         """Write the bundle; one that cannot be made (too many files) is an alarm and stops nothing."""

@@ -94,7 +94,7 @@ class Engine:
         self._on_round = on_round
         self._verdict_given: VerdictWord | None = None
         self._doubts = 0
-        self._dispatch = Dispatch(record=self._record, send=self._send, failed=self._fail, drained=self._wake)
+        self._dispatch = Dispatch(record=self._record, send=self._send, failed=self.fail, drained=self._wake)
         self._woken = asyncio.Event()
         self._failure: BaseException | None = None
         self._obeyed: object = None
@@ -235,7 +235,7 @@ class Engine:
             alarm.code, f"{alarm.element}: {alarm.text}" if alarm.element else alarm.text
         )
 
-    def _fail(self, fault: BaseException) -> None:
+    def fail(self, fault: BaseException) -> None:
         """Remember our own fault; the clockwork raises it, and the process ends in a safe state."""
         self._failure = self._failure or fault
         self._woken.set()
