@@ -41,6 +41,7 @@ _EVIDENCE = "evidence"
 _LEARNED = "learned"
 _NODES_A_SECOND = 2_500
 _JOURNAL_S = 0.25
+_GC_THRESHOLDS = (50_000, 20, 100)
 
 
 class JournalNotifier:
@@ -90,9 +91,11 @@ class SiteDaemon:
             await self._open(opened)
             self._opened = opened.pop_all()
         # What exists now lives as long as the process: a full collection in the middle of a stop would
-        # walk all of it (80 ms at 10,000 nodes) and free nothing.
+        # walk all of it (80 ms at 10,000 nodes) and free nothing. Commands and answers are freed by their
+        # reference counts; collecting as often as usual would cost a sixth of a warm stop.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
         return self
 
     async def _open(self, opened: AsyncExitStack) -> None:

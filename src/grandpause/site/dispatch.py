@@ -15,6 +15,7 @@ from grandpause.errors import OwnFault
 
 ROWS_AT_ONCE: Final = 300
 """Commands whose keys are written in one transaction: the first ones leave while the rest are written."""
+LEAST_ROWS: Final = 100
 FIRST_ROWS: Final = 8
 """The first commands of a stop; each batch after them is twice as big, ``PACE_S`` later. Hundreds of TLS
 handshakes begun at once would all end late: the first command would leave after 150 ms."""
@@ -93,6 +94,8 @@ class Dispatch:
         room = min(self._pace, MOST_UNDER_WAY - self._under_way, len(self._waiting))
         if self._paused or room <= 0:
             return
+        if room < min(LEAST_ROWS, self._pace, len(self._waiting)):
+            return  # more places come free in a moment: one sync for many commands, not one for each
         commands = [self._waiting.popleft() for _ in range(room)]
         try:
             self._record(commands)

@@ -40,6 +40,8 @@ from grandpause.site.sitefile import Periods
 
 DOUBTS_TO_ALARM: Final = 2
 """Judgements in a row that do not prove what was proven before it is an alarm; one may be a lost datagram."""
+LOOK_EVERY_S: Final = 0.2
+"""Time alone can begin or end a limit; statements that arrive are obeyed at once."""
 FRESH_CLAIM_S: Final = 5.0
 """A claim of "off" younger than this saves a node a command when a stop begins."""
 
@@ -241,7 +243,8 @@ class Engine:
         self._woken.set()
 
     async def _clockwork(self) -> None:
-        """Wake whenever a deadline, retry, slot or limit's end is due; at least once a second."""
+        """Wake whenever a deadline, retry or slot is due; look for begun and ended limits now and then."""
+        looked_s = 0.0
         while True:
             wake = next_wake(self.stop) if self.stop.plan is not None else None
             if self._dispatch.crowded:
@@ -258,8 +261,12 @@ class Engine:
                 await asyncio.sleep(0)
             if self._failure is not None:
                 raise self._failure
-            self.obey()
-            if not self._dispatch.crowded:
+            now = self._ports.clock.monotonic_s()
+            if now >= looked_s + LOOK_EVERY_S:
+                looked_s = now
+                self.obey()
+            due = next_wake(self.stop) if self.stop.plan is not None else None
+            if due is not None and due <= now and not self._dispatch.crowded:
                 self._feed(Tick())
 
     async def _metering(self) -> None:

@@ -18,12 +18,13 @@ from grandpause.core.ceiling import ceiling
 from grandpause.core.elements import MAX_TABLE_BYTES, ElementTable
 from grandpause.core.envelope import Kind, parse
 from grandpause.core.metering import complete_sums
-from grandpause.core.model import Caps, Interval, NodeState, Outcome, Power, VerdictWord
+from grandpause.core.model import Caps, Interval, VerdictWord
 from grandpause.core.proving import Proof, Prover, Question, Snapshot
 from grandpause.core.statement.charter import Charter
 from grandpause.core.statement.facts import Declaration, Evidence
 from grandpause.core.trust import Standing, TrustedSet, decode_only, signed_by
 from grandpause.errors import BundleError, StatementError, TrustError
+from grandpause.verify.claims import check_frame, check_nodes, check_verdict
 
 _T = TypeVar("_T")
 
@@ -54,6 +55,8 @@ class Verified:
         return self.proof.word
 
 
+_CHARTERS: Final = "charters/"
+_SIGNED: Final = "readings/signed/"
 _NEEDED: Final = (
     files.EVIDENCE_FILE,
     files.DECLARATION_FILE,
@@ -77,16 +80,26 @@ def verify_bundle(directory: Path, *, charter_id: str) -> Verified:
     evidence = _evidence(content)
     _check_files(content, evidence)
     trusted = _charters(content, charter_id, evidence)
-    if evidence.charter != charter_id:
-        raise TrustError(
-            f"is evidence under charter {evidence.charter[:16]}…, not {charter_id[:16]}…",
-            where=files.EVIDENCE_FILE,
-        )
+    check_frame(evidence, charter_id)
     declaration = _declaration(content, trusted, evidence)
     table = _at(files.ELEMENTS_FILE, lambda: ElementTable.from_bytes(content[files.ELEMENTS_FILE]))
     caps = _statements(content, trusted, evidence)
-    proof = _recompute(content, trusted, evidence, declaration, table)
-    _check_claims(content, evidence, proof, table)
+    nodes = _at(files.NODES_FILE, lambda: files.decode_nodes(content[files.NODES_FILE]))
+    snapshots = _snapshots(content, trusted, evidence, table)
+    prover = Prover(table)
+    at_first = files.before_the_stop(snapshots.before, snapshots.signed, evidence.began)
+    _check_before(evidence, prover, at_first)
+    question = Question(
+        caps=evidence.allowed,
+        keep=frozenset(each.id for each in nodes if each.keep),
+        operator=declaration.operator,
+        now_s=evidence.ended,
+        window_s=min(evidence.window_s, WINDOW_S),
+    )
+    history = files.by_meter([*snapshots.after, *snapshots.signed])
+    proof = prover.prove(question, history, at_first)
+    check_nodes(nodes, evidence, proof, table)
+    check_verdict(evidence, proof)
     return Verified(
         evidence=evidence,
         name=parse(content[files.EVIDENCE_FILE]).name,
@@ -135,6 +148,9 @@ def _evidence(content: Mapping[str, bytes]) -> Evidence:
 
 def _check_files(content: Mapping[str, bytes], evidence: Evidence) -> None:
     listed = {each.path: each for each in evidence.files}
+    if files.EVIDENCE_FILE in listed:
+        raise BundleError("lists itself", where=files.EVIDENCE_FILE)
+    known = {*_NEEDED, *(files.STATEMENT_FILE.format(name=each) for each in evidence.binds)}
     for name in sorted(listed):
         if name not in content:
             raise BundleError("is listed in the evidence and missing from the bundle", where=name)
@@ -143,6 +159,8 @@ def _check_files(content: Mapping[str, bytes], evidence: Evidence) -> None:
             continue
         if name not in listed:
             raise BundleError("is in the bundle and not listed in the evidence", where=name)
+        if name not in known and not name.startswith((_CHARTERS, _SIGNED)):
+            raise BundleError("is a file that no bundle has, or a statement that does not bind", where=name)
         if len(data) != listed[name].size or hashlib.sha256(data).hexdigest() != listed[name].sha256:
             raise TrustError("is not the file that the evidence was signed over", where=name)
 
@@ -153,10 +171,10 @@ def _charters(content: Mapping[str, bytes], charter_id: str, evidence: Evidence)
     Without a log nothing else dates it; the latest date repeals the fewest limits.
     """
     trusted = TrustedSet(charter_id)
-    for name in sorted(each for each in content if each.startswith("charters/")):
+    for name in sorted(each for each in content if each.startswith(_CHARTERS)):
         _, charter = _at(name, partial(decode_only, content[name]))
-        if not isinstance(charter, Charter):
-            raise TrustError("is no charter", where=name)
+        if not isinstance(charter, Charter) or name != files.CHARTER_FILE.format(version=charter.version):
+            raise TrustError("is not the charter version that its name says", where=name)
         came = min(charter.void_after, evidence.ended)
         now = Interval(earliest=came, latest=came)
         admission = _at(name, partial(trusted.admit, content[name], now=now))
@@ -198,7 +216,8 @@ def _statements(content: Mapping[str, bytes], trusted: TrustedSet, evidence: Evi
         admission = _at(name, partial(trusted.admit, content[name], now=began))
         if admission.standing is not Standing.COUNTS or admission.name != bound:
             raise TrustError(f"does not count: {admission.why or 'wrong name'}", where=name)
-    ended = Interval(earliest=evidence.ended, latest=evidence.ended)
+    # The site judged by its clock's interval: a limit may bind it that much earlier and later.
+    ended = Interval.around(evidence.ended, error_s=trusted.newest.clock_error_s)
     now = ceiling(trusted, site=evidence.site, now=ended)
     for each in evidence.binds:
         if each not in {found.name for found in now.in_force}:
@@ -208,86 +227,57 @@ def _statements(content: Mapping[str, bytes], trusted: TrustedSet, evidence: Evi
     return now.caps
 
 
-def _recompute(
-    content: Mapping[str, bytes],
-    trusted: TrustedSet,
-    evidence: Evidence,
-    declaration: Declaration,
-    table: ElementTable,
-) -> Proof:
-    before = _at(files.BEFORE_FILE, lambda: files.decode_readings(content[files.BEFORE_FILE]))
-    after = _at(files.AFTER_FILE, lambda: files.decode_readings(content[files.AFTER_FILE]))
-    signed = _signed_readings(content, trusted, evidence)
-    nodes = _at(files.NODES_FILE, lambda: files.decode_nodes(content[files.NODES_FILE]))
-    question = Question(
-        caps=evidence.allowed,
-        keep=frozenset(each.id for each in nodes if each.keep),
-        operator=declaration.operator,
-        now_s=evidence.ended,
-        window_s=min(evidence.window_s, WINDOW_S),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Snapshots:
+    """Every reading of the bundle; the signed ones in the order of meter and sequence."""
+
+    before: tuple[Snapshot, ...]
+    after: tuple[Snapshot, ...]
+    signed: tuple[Snapshot, ...]
+
+
+def _snapshots(
+    content: Mapping[str, bytes], trusted: TrustedSet, evidence: Evidence, table: ElementTable
+) -> _Snapshots:
+    before, after = (
+        _at(name, partial(files.decode_readings, content[name]))
+        for name in (files.BEFORE_FILE, files.AFTER_FILE)
     )
-    at_first = files.before_the_stop(before, signed, evidence.began)
-    prover = Prover(table)
-    if dict(evidence.before) != complete_sums(
-        prover.paths, {name: each.watts for name, each in at_first.items()}
-    ):
+    to_be_signed = {each.id for each in table.meters if each.signed}
+    for name, snapshots in ((files.BEFORE_FILE, before), (files.AFTER_FILE, after)):
+        for each in snapshots:
+            if each.meter in to_be_signed and each.watts:
+                raise TrustError(f"has watts of {each.meter} that its owner did not sign", where=name)
+    late = next((each for each in before if each.at_s > evidence.began), None)
+    if late is not None:
+        raise TrustError(f"{late.meter} was read after the stop began", where=files.BEFORE_FILE)
+    return _Snapshots(before=before, after=after, signed=_signed_readings(content, trusted, evidence))
+
+
+def _check_before(evidence: Evidence, prover: Prover, at_first: Mapping[str, Snapshot]) -> None:
+    shown = complete_sums(prover.paths, {name: each.watts for name, each in at_first.items()})
+    if dict(evidence.before) != shown:
         raise TrustError(
             "claims other watts before the stop than its readings show", where=files.EVIDENCE_FILE
         )
-    return prover.prove(question, files.by_meter([*after, *signed]), at_first)
 
 
-def _signed_readings(content: Mapping[str, bytes], trusted: TrustedSet, evidence: Evidence) -> list[Snapshot]:
-    snapshots = []
-    seen: set[tuple[str, int]] = set()
-    for name in sorted(each for each in content if each.startswith("readings/signed/")):
+def _signed_readings(
+    content: Mapping[str, bytes], trusted: TrustedSet, evidence: Evidence
+) -> tuple[Snapshot, ...]:
+    found: list[tuple[str, int, Snapshot]] = []
+    for name in sorted(each for each in content if each.startswith(_SIGNED)):
         reading, body = _at(name, partial(trusted.reader_of, content[name]))
-        if reading.site != evidence.site or (reading.meter, reading.sequence) in seen:
-            raise TrustError("is for another site, or repeats a reading", where=name)
-        seen.add((reading.meter, reading.sequence))
-        snapshots.append(
-            Snapshot(meter=reading.meter, at_s=reading.at, watts=dict(reading.channels), signed_by=body)
+        if reading.site != evidence.site:
+            raise TrustError(f"is of site {reading.site}", where=name)
+        # One name for each (meter, sequence): so none can be shown twice.
+        if name != files.SIGNED_READING_FILE.format(meter=reading.meter, sequence=reading.sequence):
+            raise TrustError("is not the reading that its name says", where=name)
+        snapshot = Snapshot(
+            meter=reading.meter, at_s=reading.at, watts=dict(reading.channels), signed_by=body
         )
-    return snapshots
-
-
-def _check_claims(
-    content: Mapping[str, bytes], evidence: Evidence, proof: Proof, table: ElementTable
-) -> None:
-    """Hold everything that the evidence says of itself against what was recomputed."""
-    if evidence.ended < evidence.began:
-        raise TrustError("ended before it began", where=files.EVIDENCE_FILE)
-    _check_nodes(content, evidence, proof, table)
-    if proof.word is not evidence.verdict or proof.proven_by != evidence.proven_by:
-        reasons = "; ".join(proof.reasons) or proof.proven_by
-        raise TrustError(
-            f"claims {evidence.verdict!s}, but its readings show {proof.word!s}: {reasons}",
-            where=files.EVIDENCE_FILE,
-        )
-    if dict(evidence.after) != dict(proof.path_watts):
-        raise TrustError("claims other watts than its readings show", where=files.EVIDENCE_FILE)
-
-
-def _check_nodes(content: Mapping[str, bytes], evidence: Evidence, proof: Proof, table: ElementTable) -> None:
-    nodes = files.decode_nodes(content[files.NODES_FILE])
-    states, outcomes = files.totals(nodes)
-    if states != dict(evidence.nodes) or outcomes != dict(evidence.outcomes):
-        raise TrustError("its counts are not those of the evidence", where=files.NODES_FILE)
-    if sorted(each.id for each in nodes) != sorted(table.by_id):
-        raise TrustError("does not name every declared element once", where=files.NODES_FILE)
-    for each in nodes:
-        metered_off = proof.elements.get(each.id) is Power.OFF
-        if (each.state is NodeState.OFF_METERED) != metered_off:
-            raise TrustError(f"{each.id} is not what its meters show", where=files.NODES_FILE)
-        if (
-            each.outcome is Outcome.CONFIRMED_BY_METER
-            and proof.elements.get(each.id, Power.UNKNOWN) is Power.UNKNOWN
-        ):
-            raise TrustError(f"no meter confirms {each.id}", where=files.NODES_FILE)
-    kept = [table.by_id[each.id] for each in nodes if each.keep]
-    target_w = sum(each.off_w for each in table.elements) + sum(each.rated_w - each.off_w for each in kept)
-    if target_w != evidence.target_w:
-        raise TrustError("claims another target than its kept nodes make", where=files.EVIDENCE_FILE)
+        found.append((reading.meter, reading.sequence, snapshot))
+    return tuple(each for _, _, each in sorted(found, key=lambda each: each[:2]))
 
 
 def _at(name: str, work: Callable[[], _T]) -> _T:
