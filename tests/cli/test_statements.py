@@ -70,7 +70,7 @@ def test_the_same_key_for_two_members_is_refused(desk: Path, say: Say) -> None:
     [
         ("pause", ["--to", "5%"], "5 %"),
         ("pause", ["--to", "0%", "--site", SITE_ID, "--profile", "adversarial", "--category", "0"], SITE_ID),
-        ("pause", ["--to", "12.5%", "--power", "limit-bounded", "--last", "90m"], "12.5 %"),
+        ("pause", ["--to", "62.5%", "--power", "limit-bounded", "--last", "90m"], "62.5 %"),
         ("pause", ["--to", "5%", "--site", SITE_ID, "--hall", "hall-1"], "hall-1"),
         ("curtail", ["--to", "40MW"], "40"),
         ("curtail", ["--to", "800kW", "--of", "site"], "800"),
@@ -217,9 +217,51 @@ def test_a_flipped_signature_is_refused_by_trust(desk: Path, say: Say) -> None:
     assert "no valid signature" in say("show", limit, "--charter", desk / "charter.json", code=3)["message"]
 
 
-def test_a_statement_beyond_its_power_is_refused_by_trust(desk: Path, say: Say) -> None:
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--power", "limit-bounded", "--to", "10%"], "limit.ceiling"),
+        (["--power", "limit-bounded", "--to", "60%", "--last", "30d"], "limit.until"),
+        (["--power", "nosuch", "--to", "10%"], "limit.power"),
+        (["--power", "lift", "--to", "10%"], "limit.power"),
+    ],
+)
+def test_a_draft_beyond_its_power_is_refused_before_anybody_signs(
+    desk: Path, say: Say, options: list[str], named: str
+) -> None:
     limit = desk / "limit.json"
     charter = ["--charter", desk / "charter.json"]
-    say("pause", *charter, "--reason", "x", "--power", "limit-bounded", "--to", "10%", "--out", limit)
-    say("sign", limit, "--key", desk / "ada.pem", "--yes")
-    assert say("show", limit, *charter, code=3)["code"] == "trust"
+    refusal = say("pause", *charter, "--reason", "x", *options, "--out", limit, code=3)
+    assert (refusal["code"], refusal["where"]) == ("trust", named)
+    assert not limit.exists()
+
+
+def test_only_a_limit_can_be_ended(desk: Path, say: Say) -> None:
+    charter = desk / "charter.json"
+    said = say("resume", "--charter", charter, "--reason", "x", "--ends", charter, code=2)
+    assert "holds a charter, not a limit" in said["message"]
+
+
+def test_an_amount_that_is_no_whole_watt_is_refused(desk: Path, say: Say) -> None:
+    said = say(
+        "curtail",
+        "--charter",
+        desk / "charter.json",
+        "--reason",
+        "x",
+        "--to",
+        "0.5W",
+        "--out",
+        desk / "l",
+        code=2,
+    )
+    assert "finer than a watt" in said["message"]
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"at_s": "x"}', "[" * 60_000])
+def test_a_status_that_is_none_is_bad_input(desk: Path, say: Say, text: str) -> None:
+    status = desk / "status.json"
+    status.write_text(text)
+    charter = ["--charter", desk / "charter.json"]
+    said = say("restart", *charter, "--reason", "x", "--status", status, "--out", desk / "r", code=2)
+    assert str(status) in said["where"]

@@ -225,6 +225,15 @@ def test_a_symlink_and_a_pipe_are_no_plain_files(
     assert "pipe: is no plain file" in capsys.readouterr().err
 
 
+def test_a_bundle_beyond_all_bounds_is_not_read(
+    made: Made, copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (copy / "notes.txt").open("wb") as file:
+        file.truncate(257 * 2**20)  # sparse: takes no room on the disk
+    assert verify_code(copy, made.charter) == 2
+    assert "too many files or bytes" in capsys.readouterr().err
+
+
 def test_a_bundle_is_refused_under_another_charter(
     made: Made, copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,8 +71,10 @@ def told() -> Iterator[Json]:
 def _of_the_frame() -> Iterator[Json]:
     yield case("signed-by-a-stranger", "trust", HERE, resigned({}, by=STRANGER))
     yield case("evidence-under-another-charter", "trust", HERE, resigned({}, charter="33" * 32))
-    yield case("ended-before-it-began", "trust", HERE, resigned({}, began=ENDED + 1))
-    yield case("everything-is-allowed", "trust", HERE, resigned({}, allowed=Caps()))
+    lie = resigned({}, began=ENDED + 1, before={"feeds": 8_150, "rows": 32_000})
+    yield case("ended-before-it-began", "trust", HERE, lie)
+    lie = resigned({LIMIT: None}, binds=(), allowed=Caps())
+    yield case("everything-is-allowed", "trust", HERE, lie)
     yield case("first-with-one-before-it", "trust", HERE, resigned({}, previous="44" * 32))
     yield case("second-with-none-before-it", "trust", HERE, resigned({}, number=2))
 

@@ -6,12 +6,13 @@ import json as json_module
 import re
 import secrets
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from grandpause.cli.charters import newest_version
+from grandpause.cli.charters import charter_in, pinned_id
 from grandpause.cli.output import console, say_json, write_new
 from grandpause.core.calendar import format_time
 from grandpause.core.model import FULL_PPM, CapKey, Caps, Profile, Unit
@@ -204,7 +205,7 @@ def resume(
         reason=reason,
         nonce=secrets.token_hex(NONCE_BYTES),
     )
-    return _write(lift, out, as_json=json)
+    return _write(lift, charter, out, as_json=json)
 
 
 def restart(
@@ -246,7 +247,7 @@ def restart(
     try:
         said = json_module.loads(status.read_text(encoding="utf-8"))
         site, nonces = said["site"], {said["controller"]: said["nonce"]}
-    except (OSError, ValueError, KeyError, TypeError) as cause:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as cause:
         raise UsageError(f"is no site status: {cause}", where=str(status)) from cause
     if purpose not in list(RestartPurpose):
         raise UsageError("must be raise or disarm", where="--purpose")
@@ -261,7 +262,7 @@ def restart(
         void_after=int(time.time()) + duration(last, "--last"),
         reason=reason,
     )
-    return _write(statement, out, as_json=json)
+    return _write(statement, charter, out, as_json=json)
 
 
 def amount(text: str, *, site_watts: bool = False) -> tuple[Unit, int]:
@@ -269,12 +270,15 @@ def amount(text: str, *, site_watts: bool = False) -> tuple[Unit, int]:
     match = _AMOUNT.fullmatch(text.strip())
     if match is None:
         raise UsageError("must be like 5%, 800kW or 40MW", where=f"--to {text}")
-    number, unit = float(match.group(1)), match.group(2)
+    number, unit = Decimal(match.group(1)), match.group(2)
+    value = number * (FULL_PPM // 100 if unit == "%" else _WATTS[unit])
+    if value != int(value):
+        raise UsageError("is finer than a watt, or than a part per million", where=f"--to {text}")
     if unit == "%":
-        if number > 100:  # noqa: PLR2004
+        if value > FULL_PPM:
             raise UsageError("more than 100 %", where=f"--to {text}")
-        return Unit.COMPUTE, int(number * FULL_PPM / 100)
-    return Unit.SITE_WATTS if site_watts else Unit.IT_WATTS, int(number * _WATTS[unit])
+        return Unit.COMPUTE, int(value)
+    return Unit.SITE_WATTS if site_watts else Unit.IT_WATTS, int(value)
 
 
 def duration(text: str, option: str) -> int:
@@ -324,12 +328,11 @@ def _draft_limit(  # noqa: PLR0917  one place for both verbs
         appeal=why[2],
         nonce=secrets.token_hex(NONCE_BYTES),
     )
-    return _write(limit, out, as_json=as_json)
+    return _write(limit, charter, out, as_json=as_json)
 
 
 def _under(charter: Path, version: int, power: str) -> Under:
-    charter_id, _ = newest_version(charter)
-    return Under(charter=charter_id, version=version, power=power)
+    return Under(charter=pinned_id(charter), version=version, power=power)
 
 
 def _scope(sites: list[str], hall: str) -> Scope:
@@ -344,18 +347,25 @@ def _scope(sites: list[str], hall: str) -> Scope:
 
 def _name_of(name_or_file: str) -> str:
     from grandpause.cli.output import read_file
-    from grandpause.core.envelope import parse
+    from grandpause.core.envelope import Kind, parse
 
     if len(name_or_file) == 64 and set(name_or_file) <= set("0123456789abcdef"):  # noqa: PLR2004
         return name_or_file
-    return parse(read_file(Path(name_or_file))).name
+    envelope = parse(read_file(Path(name_or_file)))
+    if envelope.kind is not Kind.LIMIT:
+        raise UsageError(f"holds a {envelope.kind}, not a limit", where=f"--ends {name_or_file}")
+    return envelope.name
 
 
-def _write(act: Act, out: Path, *, as_json: bool) -> int:
+def _write(act: Act, charter: Path, out: Path, *, as_json: bool) -> int:
+    from grandpause.core.powers import power_used
     from grandpause.core.statement.codec import decode
 
     envelope = encode(act)
     decode(envelope)  # what we write, we can read: refuses a draft that nobody would accept
+    if act.under.version == 1:
+        # Only version 1 is at hand; a site refuses what goes beyond the power, but after the signatures.
+        power_used(charter_in(charter), act)
     write_new(out, envelope.to_bytes())
     if as_json:
         say_json(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ from cyclopts.exceptions import CycloptsError
 
 from grandpause import __version__
 from grandpause.cli.output import fail
-from grandpause.errors import GrandpauseError, UsageError
+from grandpause.errors import GrandpauseError, OwnFault, UsageError
 
 STATEMENTS = Group("Statements: draft, look, sign", sort_key=1)
 SITES = Group("Sites: run, look, prove", sort_key=2)
@@ -97,4 +98,14 @@ def run(arguments: Sequence[str]) -> int:
         # Whoever read our output went away; there is nobody left to tell.
         sys.stderr.close()
         return 141
+    except OSError as cause:
+        place = str(cause.filename or "")
+        return fail(UsageError(cause.strerror or str(cause), where=place), as_json=as_json)
+    except Exception as cause:  # the last resort: 1 would mean "not proven"
+        if os.environ.get("GRANDPAUSE_TRACEBACK"):
+            raise
+        return fail(
+            OwnFault(f"{type(cause).__name__}: {cause}", hint="GRANDPAUSE_TRACEBACK=1 shows where"),
+            as_json=as_json,
+        )
     return result if isinstance(result, int) else 0

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from grandpause.cli.output import console, read_file, say_json, write_new
 from grandpause.core.envelope import parse
 from grandpause.core.rendering import SECRET_RETURNS, short_code
-from grandpause.errors import UsageError
+from grandpause.errors import StatementError, UsageError
+
+if TYPE_CHECKING:
+    from grandpause.core.statement.charter import Charter
 
 keys = App(name="key", help="Make and show keys. A private key never leaves its file.")
 
@@ -129,29 +132,35 @@ def init(
 
 
 def charter_id_from(id_or_file: str) -> str:
-    """Return a charter's id, given itself or the charter's file. Raises UsageError, TrustError."""
-    from grandpause.core.trust import charter_id_of
-
+    """Return a charter's id, given itself or the charter's file. Raises UsageError, StatementError."""
     if len(id_or_file) == 64 and set(id_or_file) <= set("0123456789abcdef"):  # noqa: PLR2004
         return id_or_file
     path = Path(id_or_file)
     if not path.exists():
         raise UsageError("neither a charter id (64 hexadecimal digits) nor a file", where=id_or_file)
-    return charter_id_of(read_file(path))
+    return pinned_id(path)
 
 
-def newest_version(path: Path) -> tuple[str, int]:
-    """Return (charter id, version) of a charter file; the id is that of version 1."""
+def charter_in(path: Path) -> Charter:
+    """Return version 1 of the charter in ``path``. Raises UsageError, StatementError naming the file."""
     from grandpause.core.statement.charter import Charter
-    from grandpause.core.statement.codec import decode
+    from grandpause.core.trust import decode_only
 
-    envelope = parse(read_file(path))
-    charter = decode(envelope)
+    try:
+        envelope, charter = decode_only(read_file(path))
+    except StatementError as cause:
+        raise cause.at(str(path)) from cause
     if not isinstance(charter, Charter):
         raise UsageError(f"holds a {envelope.kind}, not a charter", where=str(path))
     if charter.version != 1:
         raise UsageError("name the file of version 1, and --version for a later one", where=str(path))
-    return envelope.name, charter.version
+    return charter
+
+
+def pinned_id(path: Path) -> str:
+    """Return the id of the charter whose version 1 lies in ``path``."""
+    charter_in(path)
+    return parse(read_file(path)).name
 
 
 def passphrase_from(variable: str) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json as json_module
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -21,7 +22,7 @@ from grandpause.core.statement.acts import Limit, Restart, RestartPurpose, Under
 from grandpause.core.statement.charter import Ramp
 from grandpause.core.statement.codec import Act, encode
 from grandpause.core.statement.scope import Scope, ScopeKind
-from grandpause.errors import GrandpauseError, OwnFault, TrustError
+from grandpause.errors import GrandpauseError, OwnFault, TrustError, UsageError
 
 if TYPE_CHECKING:
     from grandpause.cli.demo_view import Story, View
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "grandpause.demo/1"
 DEFAULT_FAULTS = ("hang=3", "lie=1", "ignore-soft=2")
+LEAST_NODES, MOST_NODES = 16, 2_048
 _READY_S = 30
 _VERDICT_S = 90
 
@@ -75,12 +77,26 @@ def demo(
     place.mkdir(parents=True, exist_ok=True)
     story = Story()
     view = View(story, live=sys.stdout.isatty() and not headless and not json, quiet=json)
-    value = uvloop.run(play(place, story, view, nodes=nodes, seed=seed, faults=fault, outlets=outlets))
+    try:
+        value = uvloop.run(_ended_by_sigterm(place, story, view, nodes, seed, fault, outlets=outlets))
+    except asyncio.CancelledError:
+        sys.stderr.write("grandpause: the demo was told to end\n")
+        return 128 + signal.SIGTERM
     if json:
         say_json(value)
     else:
         _print_end(value)
     return 0 if value["verdict"] == VerdictWord.PROVEN and value["tampered_detected"] else 1
+
+
+async def _ended_by_sigterm(  # noqa: PLR0917  the demo's own arguments, passed on
+    place: Path, story: Story, view: View, nodes: int, seed: int, faults: Sequence[str], *, outlets: bool
+) -> dict[str, Any]:
+    """Play the story; SIGTERM ends it as Ctrl-C does, so that everything is closed."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await play(place, story, view, nodes=nodes, seed=seed, faults=faults, outlets=outlets)
 
 
 async def play(
@@ -102,6 +118,8 @@ async def play(
     from grandpause.site.daemon import SiteDaemon
     from grandpause.site.sitefile import load_site_file
 
+    if not LEAST_NODES <= nodes <= MOST_NODES:
+        raise UsageError(f"must be from {LEAST_NODES} to {MOST_NODES}", where=f"--nodes {nodes}")
     words = list(faults or DEFAULT_FAULTS)
     devices = await _start_devices(place, nodes=nodes, seed=seed, faults=words, outlets=outlets)
     try:
@@ -115,13 +133,17 @@ async def play(
         ) as site_daemon:
             work = asyncio.create_task(site_daemon.run())
             watch = asyncio.create_task(view.watch(site_daemon.engine))
+            telling = asyncio.create_task(_tell_story(site_daemon, folder, story))
             try:
-                await _tell_story(site_daemon, folder, story)
+                # Whichever ends first: a controller that fails must not leave the story waiting.
+                done, _ = await asyncio.wait((telling, work), return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+                return _result(site_daemon, folder, story, place)
             finally:
-                watch.cancel()
-                work.cancel()
-                await asyncio.gather(work, watch, return_exceptions=True)
-            return _result(site_daemon, folder, story, place)
+                for each in (telling, watch, work):
+                    each.cancel()
+                await asyncio.gather(telling, work, watch, return_exceptions=True)
     finally:
         await _stop_devices(devices)
 
@@ -226,6 +248,7 @@ def _result(daemon: SiteDaemon, folder: SiteFolder, story: Story, place: Path) -
         "schema": SCHEMA,
         "verdict": str(found.verdict),
         "proven_by": found.proof.proven_by,
+        "reasons": list(found.proof.reasons),
         "seconds": round(time.monotonic() - story.began_s, 1),
         "nodes": {str(each): count for each, count in evidence.nodes.items()},
         "outcomes": {str(each): count for each, count in evidence.outcomes.items()},
@@ -267,8 +290,8 @@ async def _start_devices(
     with (place / "devices.log").open("wb") as log:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "grandpause", "sim", "serve", str(place),
-            f"--nodes={nodes}", f"--seed={seed}", "--brisk", "--json", *options,
-            stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL, stderr=log,
+            f"--nodes={nodes}", f"--seed={seed}", "--brisk", "--json", "--tied", *options,
+            stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.PIPE, stderr=log,
         )  # fmt: skip
 
 
@@ -283,23 +306,16 @@ async def _ready(devices: asyncio.subprocess.Process) -> dict[str, Any]:
         if line.rstrip() == b"}":
             value: dict[str, Any] = json_module.loads(text)
             if value["schema"] == "grandpause.error/1":
-                failure = GrandpauseError(value["message"], where=value["where"], hint=value["hint"])
-                failure.__class__ = _class_of(value["code"])
-                raise failure
+                kind = UsageError if value["code"] == UsageError.code else OwnFault
+                raise kind(value["message"], where=value["where"], hint=value["hint"])
             return value
         if not line:
             raise OwnFault("the simulated devices did not start", where="grandpause sim serve")
 
 
-def _class_of(code: str) -> type[GrandpauseError]:
-    from grandpause.errors import UsageError
-
-    return UsageError if code == UsageError.code else OwnFault
-
-
 async def _stop_devices(devices: asyncio.subprocess.Process) -> None:
-    if devices.returncode is None:
-        devices.terminate()
+    assert devices.stdin is not None
+    devices.stdin.close()  # they are tied to it, and end also where this process is killed
     await devices.wait()
 
 
@@ -329,7 +345,11 @@ def _print_end(value: dict[str, Any]) -> None:
     out.print(f"feeds        {before} before, {after} after (at most {watts(figures['target'])} expected)")
     for title in ("nodes", "outcomes"):
         out.print(f"{title:12} {counts_in_words(value[title])}")
+    for reason in value["reasons"]:
+        out.print(f"[red]missing[/]      {reason}", soft_wrap=True)
     out.print(f"bundle       {value['bundle']}", soft_wrap=True)
+    tampered = "found, and the file named" if value["tampered_detected"] else "[red]NOT FOUND[/]"
+    out.print(f"tampering    one byte flipped in a copy of the bundle: {tampered}")
     out.print(
-        f"check it     grandpause verify {value['bundle']} --charter {value['charter']}", soft_wrap=True
+        f"check it     {sys.argv[0]} verify {value['bundle']} --charter {value['charter']}", soft_wrap=True
     )

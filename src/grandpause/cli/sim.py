@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +45,7 @@ def serve(
     fault: Annotated[list[str], Parameter(negative=())] = [],  # noqa: B006  read only
     outlets: Annotated[bool, Parameter(negative="--no-outlets")] = True,
     brisk: bool = False,
+    tied: bool = False,
     json: bool = False,
 ) -> int:
     """Serve a whole site (Redfish, SNMP, a signing meter gateway) and write its folder, until SIGTERM.
@@ -65,6 +68,8 @@ def serve(
         --no-outlets: the controller may read the outlets, not switch them.
     brisk
         Deadlines of a rehearsal in the site file: seconds instead of minutes.
+    tied
+        End when standard input ends, too: for a parent process that may be killed.
     json
         Print one JSON value when ready.
     """
@@ -74,6 +79,7 @@ def serve(
     from grandpause.sim.serve import serve_site
 
     async def work() -> None:
+        told = _told_to_end(tied=tied)
         site = await serve_site(
             directory,
             nodes=nodes,
@@ -98,7 +104,7 @@ def serve(
             rated = watts(site.site.it_watts)
             console().print(f"{nodes} nodes, {rated}; site file {site.folder.site_file}", soft_wrap=True)
             console().print("The keys in this folder are for simulation only.")
-        await _until_told()
+        await told.wait()
         await site.close()
 
     uvloop.run(work())
@@ -133,7 +139,7 @@ def replay(capture: Path, *, tree: str = "", port: int = 0, json: bool = False) 
             say_json({"schema": "grandpause.replay/1", "url": server.url})
         else:
             console().print(f"serving {capture} at {server.url}/redfish/v1/", soft_wrap=True)
-        await _until_told()
+        await _told_to_end().wait()
         for post in server.posts:
             console().print(f"POST {post}", markup=False, soft_wrap=True)
         await server.close()
@@ -142,10 +148,18 @@ def replay(capture: Path, *, tree: str = "", port: int = 0, json: bool = False) 
     return 0
 
 
-async def _until_told() -> None:
-    """Wait for SIGTERM or SIGINT."""
+def _told_to_end(*, tied: bool = False) -> asyncio.Event:
+    """Return an event that SIGTERM, SIGINT or (``tied``) the end of standard input sets, from now on."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    await told.wait()
+
+    def read() -> None:
+        while sys.stdin.buffer.read(4_096):
+            pass
+        loop.call_soon_threadsafe(told.set)
+
+    if tied:
+        threading.Thread(target=read, daemon=True).start()
+    return told

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import signal
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
 from grandpause.cli.output import console, read_file, say_json, write_new
-from grandpause.core.rendering import SECRET_RETURNS
+from grandpause.core.calendar import format_time
+from grandpause.core.rendering import SECRET_RETURNS, visible
 from grandpause.errors import StaleError, StatementError, TrustError, UsageError
 
 if TYPE_CHECKING:
@@ -214,11 +217,15 @@ def run(site_file: Path, *, outlets: Annotated[bool, Parameter(negative="--no-ou
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
     async def work() -> None:
-        async with SiteDaemon(site, outlets=outlets, tell=_print_alarm) as daemon:
+        async with SiteDaemon(site, outlets=outlets, tell=_print_alarm, log=_print_line) as daemon:
             state = "armed" if daemon.engine.decision.memory.armed else "OBSERVE ONLY (not armed)"
             sys.stderr.write(f"site {site.identity.site}: {state}; inbox {site.identity.inbox}\n")
             sys.stderr.write(SECRET_RETURNS + "\n")
-            await daemon.run()
+            running = asyncio.ensure_future(daemon.run())
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+            with suppress(asyncio.CancelledError):  # told to end: what binds stays bound
+                await running
 
     uvloop.run(work())
     return 0
@@ -244,9 +251,9 @@ def status(site_file: Path, *, json: bool = False) -> int:
     path = site.identity.state / "status.json"
     try:
         said: dict[str, Any] = json_module.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as cause:
+        age = int(time.time()) - int(said["at_s"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as cause:
         raise UsageError(f"no status: {cause}", where=str(path), hint="grandpause site run") from cause
-    age = int(time.time()) - said["at_s"]
     said["age_s"] = age
     if age > _FRESH_S and said["verdict"] is not None:
         said["verdict"], said["proven_by"] = "stale", ""
@@ -358,5 +365,9 @@ def _order_of(limit: Limit, site: SiteFile):  # type: ignore[no-untyped-def]  # 
     )
 
 
+def _print_line(line: str) -> None:
+    sys.stderr.write(f"{format_time(int(time.time()))} {visible(line)}\n")
+
+
 def _print_alarm(code: str, text: str) -> None:
-    sys.stderr.write(f"ALARM {code}: {text}\n")
+    sys.stderr.write(f"{format_time(int(time.time()))} ALARM {code}: {visible(text)}\n")

@@ -126,7 +126,7 @@ def read_public(path: Path) -> PublicKey:
         key = PublicKey(algorithm=value["alg"], public=base64.b64decode(value["key"], validate=True))
     except OSError as cause:
         raise UsageError(f"cannot be read: {cause.strerror}", where=str(path)) from cause
-    except (ValueError, KeyError, TypeError, StatementError) as cause:
+    except (ValueError, KeyError, TypeError, RecursionError, StatementError) as cause:
         raise UsageError(f"is no public key file: {cause}", where=str(path)) from cause
     if value.get("keyid") != key.key_id:
         raise UsageError("its keyid does not belong to its key", where=str(path))

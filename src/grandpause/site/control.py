@@ -15,6 +15,7 @@ from grandpause.errors import GrandpauseError, StaleError, TrustError, UsageErro
 
 _REQUEST, _ANSWER = ".request", ".answer"
 _POLL_S = 0.1
+_MOST_BYTES = 100
 
 
 class Control:
@@ -32,7 +33,7 @@ class Control:
     def answer(self, acts: Mapping[str, Callable[[], None]]) -> None:
         """Do what is asked for, and say how it went."""
         for path in sorted(self._directory.glob(f"*{_REQUEST}")):
-            act = path.read_text(encoding="utf-8").strip()
+            act = path.read_bytes()[:_MOST_BYTES].decode("utf-8", "replace").strip()
             path.unlink()
             if act not in acts:
                 answer = {"ok": False, "code": UsageError.code, "message": f"unknown act {act!r}"}
@@ -58,7 +59,7 @@ class Control:
         answer.unlink()
         if not value["ok"]:
             failure: type[GrandpauseError] = UsageError if value["code"] == UsageError.code else TrustError
-            raise failure(value["message"], where=act)
+            raise failure(value["message"])
 
 
 def _tried(act: Callable[[], None]) -> dict[str, object]:

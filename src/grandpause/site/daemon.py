@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import secrets
-import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -41,6 +40,7 @@ _EVIDENCE = "evidence"
 _LEARNED = "learned"
 _NODES_A_SECOND = 2_500
 _JOURNAL_S = 0.25
+_AGAIN_S = 5.0
 _GC_THRESHOLDS = (50_000, 20, 100)
 
 
@@ -65,19 +65,22 @@ class SiteDaemon:
         clock: Clock | None = None,
         outlets: bool = True,
         tell: Callable[[str, str], None] = lambda _code, _text: None,
+        log: Callable[[str], None] = lambda _line: None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
         Args:
             outlets: False leaves the outlets alone, whatever the site file says.
             tell: hears every alarm.
+            log: hears what else happens, a line each: statements, verdicts.
         """
         self.site = site
         self.bundle: Path | None = None
         self._clock = clock or SystemClock()
         self._outlets = outlets
         self._tell = tell
-        self._inbox = Inbox(site.identity.inbox)
+        self._log = log
+        self._inbox = Inbox(site.identity.inbox, tell=lambda text: self._note("inbox", text))
         self._control = Control(site.identity.state / "control")
         self._opened: AsyncExitStack
         self._unwritten: list[JournalLine] = []
@@ -126,13 +129,10 @@ class SiteDaemon:
         await self._opened.aclose()
 
     async def run(self) -> None:
-        """Work until SIGTERM or SIGINT, or until our own fault ends it."""
+        """Work until cancelled, or until our own fault ends it."""
         work = [self.engine.run(), self._receive(), self._obey_control(), self._say()]
         tasks = [asyncio.create_task(each) for each in work]
         preparing = asyncio.create_task(self._prepare())
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, lambda: [each.cancel() for each in tasks])
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -159,12 +159,21 @@ class SiteDaemon:
 
     async def _receive(self) -> None:
         async for name, data in self._inbox.arrivals():
-            self._inbox.take(name, data, self.engine.receive)
+            admission = self._inbox.take(name, data, self.engine.receive)
+            if admission is None:
+                self._log(f"{name!r} refused; the reason lies beside it in refused/")
+            else:
+                self._log(f"{name!r}: {admission.kind} {admission.standing} {admission.why}".rstrip())
 
     async def _obey_control(self) -> None:
         acts = {"arm": self.engine.arm, "disarm": self.engine.disarm}
         while True:
-            self._control.answer(acts)
+            try:
+                self._control.answer(acts)
+            except OSError as problem:
+                # Whatever lies there: it must not end the controller, which has limits to obey.
+                self._note("control", f"a request could not be answered: {problem}")
+                await asyncio.sleep(_AGAIN_S)
             await asyncio.sleep(0.2)
 
     async def _say(self) -> None:
@@ -276,6 +285,7 @@ class SiteDaemon:
             journal=[engine.keeper.line("verdict", name, f"{proof.word}: {'; '.join(proof.reasons)}")],
         )
         self.bundle = directory
+        self._log(f"verdict: {proof.word} {proof.proven_by}".rstrip() + f"; bundle {directory}")
 
     def _place_in_chain(self) -> tuple[int, str]:
         """Return the next evidence's number, and the name of the evidence before it."""

@@ -7,8 +7,11 @@ A file is moved only after its effect is durable, so a crash in between repeats 
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 from watchfiles import awatch
@@ -17,14 +20,19 @@ from grandpause.core.canonical import MAX_BYTES
 from grandpause.core.trust import Admission, Standing
 from grandpause.errors import FormError, TrustError, UsageError
 
+LOOK_AGAIN_S = 0.5
+MOST_NAME_BYTES = 200
 ACCEPTED, PENDING, REFUSED = "accepted", "pending", "refused"
 
 
 class Inbox:
     """Watches one directory (``ports.Feed``)."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, tell: Callable[[str], None] = lambda _text: None) -> None:
+        """Watch ``directory``; ``tell`` hears what could not be moved or watched."""
         self.directory = directory
+        self._tell = tell
+        self._left: dict[str, int] = {}
 
     def prepare(self) -> None:
         """Make the directories. Raises UsageError if that is not possible."""
@@ -37,15 +45,31 @@ class Inbox:
             ) from cause
 
     async def arrivals(self) -> AsyncIterator[tuple[str, bytes]]:
-        """Yield (file name, bytes): what lies there already, oldest first, then whatever arrives."""
+        """Yield (file name, bytes): what lies there already, oldest first, then whatever arrives.
+
+        A watch that breaks (the directory was removed, a name that is no text) is begun again: nothing
+        that somebody does to the inbox may end the controller.
+        """
+        while True:
+            try:
+                self.prepare()
+                async for _ in self._turns():
+                    for path in self.waiting():
+                        data = read_bounded(path)
+                        if data is not None:
+                            yield path.name, data
+            except (OSError, RuntimeError, UsageError) as problem:
+                self._tell(f"the inbox cannot be watched, and is looked at again: {problem}")
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _turns(self) -> AsyncIterator[None]:
+        """Yield whenever there may be something new: at once, after an event, and every second."""
+        yield
         watch = awatch(
             self.directory, recursive=False, debounce=1, step=1, rust_timeout=1_000, yield_on_timeout=True
         )
         async for _ in watch:
-            for path in self.waiting():
-                data = read_bounded(path)
-                if data is not None:
-                    yield path.name, data
+            yield
 
     def waiting(self) -> list[Path]:
         """Return the files that wait, oldest first. Names that begin with a dot are still being written."""
@@ -54,7 +78,9 @@ class Inbox:
             if path.name.startswith(".") or path.is_symlink() or not path.is_file():
                 continue
             with suppress(FileNotFoundError):  # whoever put it there took it away again
-                found.append((path.stat().st_mtime_ns, path.name, path))
+                changed_ns = path.stat().st_mtime_ns
+                if self._left.get(path.name) != changed_ns:
+                    found.append((changed_ns, path.name, path))
         return [path for _, _, path in sorted(found)]
 
     def take(self, name: str, data: bytes, receive: Callable[[bytes], Admission]) -> Admission | None:
@@ -76,11 +102,22 @@ class Inbox:
 
     def _refuse(self, name: str, reason: str) -> None:
         self._move(name, REFUSED)
-        (self.directory / REFUSED / f"{name}.reason.txt").write_text(f"{reason}\n", encoding="utf-8")
+        short = name if len(os.fsencode(name)) <= MOST_NAME_BYTES else sha256(os.fsencode(name)).hexdigest()
+        try:
+            (self.directory / REFUSED / f"{short}.reason.txt").write_text(f"{reason}\n", encoding="utf-8")
+        except OSError as problem:
+            self._tell(f"{name!r} was refused ({reason}), which could not be written down: {problem}")
 
     def _move(self, name: str, folder: str) -> None:
-        with suppress(FileNotFoundError):  # taken away meanwhile; what it said is on disk all the same
-            (self.directory / name).replace(self.directory / folder / name)
+        """Move a file; one that cannot be moved stays, is left alone until it changes, and is told of."""
+        path = self.directory / name
+        try:
+            path.replace(self.directory / folder / name)
+        except FileNotFoundError:
+            return  # taken away meanwhile, or the folder is gone; what it said is on disk all the same
+        except OSError as problem:
+            self._left[name] = path.stat().st_mtime_ns
+            self._tell(f"{name!r} could not be moved to {folder}: {problem.strerror}")
 
 
 def read_bounded(path: Path) -> bytes | None:

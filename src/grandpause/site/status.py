@@ -15,7 +15,7 @@ SCHEMA = "grandpause.status/1"
 
 
 def status_of(site: SiteFile, engine: Engine, *, now_s: int, bundle: str) -> dict[str, Any]:
-    """Return the status. Watts that nobody read are null, never 0."""
+    """Return the status. What nobody read or counted is left out or null, never 0."""
     decision, stop, proof = engine.decision, engine.stop, engine.proof
     reports = engine.reports()
     states, outcomes = totals(reports)
@@ -47,8 +47,8 @@ def status_of(site: SiteFile, engine: Engine, *, now_s: int, bundle: str) -> dic
         "stage": None if stop.stage is None else str(stop.stage),
         "untouched": stop.untouched,
         "on_their_way": stop.pending,
-        "nodes": {str(each): count for each, count in states.items()},
-        "outcomes": {str(each): count for each, count in outcomes.items()},
+        "nodes": {str(each): count for each, count in states.items()} if reports else None,
+        "outcomes": {str(each): count for each, count in outcomes.items()} if reports else None,
         "not_asked_yet": len(waiting),
         "claims": dict(Counter(str(claim.power) for claim, _ in engine.observer.seen.claims.values())),
         "watts": dict(proof.path_watts) if proof else {},
