@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cyclopts import App, Group
 from cyclopts.exceptions import CycloptsError
@@ -13,9 +13,33 @@ from grandpause import __version__
 from grandpause.cli.output import fail
 from grandpause.errors import GrandpauseError, OwnFault, UsageError
 
-STATEMENTS = Group("Statements: draft, look, sign", sort_key=1)
-SITES = Group("Sites: run, look, prove", sort_key=2)
-TRY = Group("Try it", sort_key=0)
+_GROUPS = {
+    "try": Group("Try it", sort_key=0),
+    "statements": Group("Statements: draft, look, sign", sort_key=1),
+    "sites": Group("Sites: run, look, prove", sort_key=2),
+}
+_VERBS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "try": {
+        "demo": ("demo:demo", "Stop a simulated supercomputer and prove it."),
+        "sim": ("sim:app", "Simulated sites and devices, over the real protocols."),
+    },
+    "statements": {
+        "key": ("charters:keys", "Make keys."),
+        "init": ("charters:init", "Draft a charter from a template."),
+        "pause": ("acts:pause", "Draft a limit near zero."),
+        "curtail": ("acts:curtail", "Draft a limit in watts or percent."),
+        "resume": ("acts:resume", "Draft a lift: ends limits, starts nothing."),
+        "restart": ("acts:restart", "Draft a restart: raises a latch, once."),
+        "show": ("signing:show", "Say what a statement does, and its short code."),
+        "sign": ("signing:sign", "Sign a statement with a key file."),
+    },
+    "sites": {
+        "site": ("site:app", "The site controller."),
+        "verify": ("verify:verify", "Verify an evidence bundle, offline."),
+        "doctor": ("doctor:doctor", "Check this machine and installation."),
+    },
+}
+"""Group -> verb -> (where its function is, its line in the list of verbs)."""
 
 _EXIT_CODES = """
 
@@ -24,8 +48,13 @@ quorum, power, digest); 4 stale; 5 our own fault. Every reporting command takes 
 """
 
 
-def make_app() -> App:
-    """Return the application; no verb's module is imported yet."""
+def make_app(*, listing: bool = False) -> App:
+    """Return the application; no verb's module is imported yet.
+
+    Args:
+        listing: give every verb its one line here, for the list of all verbs; otherwise a verb's help is
+            its docstring, which takes its module.
+    """
     app = App(
         name="grandpause",
         version=__version__,
@@ -33,49 +62,11 @@ def make_app() -> App:
         "Begin with: grandpause demo" + _EXIT_CODES,
         help_format="plaintext",
     )
-    verbs = "grandpause.cli"
-    app.command(
-        f"{verbs}.demo:demo", name="demo", group=TRY, help="Stop a simulated supercomputer and prove it."
-    )
-    app.command(
-        f"{verbs}.sim:app", name="sim", group=TRY, help="Simulated sites and devices, over real protocols."
-    )
-    app.command(
-        f"{verbs}.charters:init", name="init", group=STATEMENTS, help="Draft a charter from a template."
-    )
-    app.command(f"{verbs}.charters:keys", name="key", group=STATEMENTS, help="Make and show keys.")
-    app.command(f"{verbs}.acts:pause", name="pause", group=STATEMENTS, help="Draft a limit near zero.")
-    app.command(
-        f"{verbs}.acts:curtail", name="curtail", group=STATEMENTS, help="Draft a limit in watts or percent."
-    )
-    app.command(
-        f"{verbs}.acts:resume",
-        name="resume",
-        group=STATEMENTS,
-        help="Draft a lift: ends limits, starts nothing.",
-    )
-    app.command(
-        f"{verbs}.acts:restart",
-        name="restart",
-        group=STATEMENTS,
-        help="Draft a restart: raises a latch once.",
-    )
-    app.command(
-        f"{verbs}.signing:show",
-        name="show",
-        group=STATEMENTS,
-        help="Say what a statement does, and its short code.",
-    )
-    app.command(
-        f"{verbs}.signing:sign", name="sign", group=STATEMENTS, help="Sign a statement with a key file."
-    )
-    app.command(
-        f"{verbs}.verify:verify", name="verify", group=SITES, help="Verify an evidence bundle, offline."
-    )
-    app.command(f"{verbs}.site:app", name="site", group=SITES, help="The site controller.")
-    app.command(
-        f"{verbs}.doctor:doctor", name="doctor", group=SITES, help="Check this machine and installation."
-    )
+    for group, verbs in _VERBS.items():
+        for name, (place, line) in verbs.items():
+            app.command(
+                f"grandpause.cli.{place}", name=name, group=_GROUPS[group], help=line if listing else None
+            )
     app.register_install_completion_command(add_to_startup=False)
     return app
 
@@ -84,11 +75,14 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command; return the exit code."""
     as_json = "--json" in arguments
     try:
-        result = make_app()(
+        listing = not arguments or arguments[0].startswith("-")
+        result = make_app(listing=listing)(
             list(arguments), exit_on_error=False, print_error=False, result_action="return_value"
         )
     except CycloptsError as cause:
-        return fail(UsageError(str(cause), hint="grandpause --help"), as_json=as_json)
+        verb = [each for each in arguments[:1] if each.isalpha()]
+        hint = " ".join(["grandpause", *verb, "--help"])
+        return fail(UsageError(str(cause), hint=hint), as_json=as_json)
     except GrandpauseError as cause:
         return fail(cause, as_json=as_json)
     except KeyboardInterrupt:

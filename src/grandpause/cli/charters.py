@@ -17,7 +17,7 @@ from grandpause.errors import StatementError, UsageError
 if TYPE_CHECKING:
     from grandpause.core.statement.charter import Charter
 
-keys = App(name="key", help="Make and show keys. A private key never leaves its file.")
+keys = App(name="key", help="Make keys. A private key never leaves its file.")
 
 _YEAR_S = 366 * 86_400
 
