@@ -13,9 +13,10 @@ from grandpause.core.proving import Prover, Question, Snapshot
 from grandpause.core.statement.acts import Limit, Under
 from grandpause.core.statement.charter import Ramp
 from grandpause.core.statement.codec import encode
+from grandpause.core.statement.facts import Reading
 from grandpause.core.statement.scope import Scope, ScopeKind
 from grandpause.core.stop import NodeRun, Phase
-from grandpause.core.trust import TrustedSet
+from grandpause.core.trust import TrustedSet, decode_only
 from grandpause.signers.file import signed
 from grandpause.sim.folder import UTILITY_KEY, Served, SiteFolder, make_identity, write_site
 from grandpause.sim.gateway import MeterGateway
@@ -127,7 +128,9 @@ def _read(
             data = gateway.reading(row.id)
             watts: dict[str, int | None] = {"total": _whole(plant.feed_watts(row.id, virtual_s))}
             kept = seen.signed.setdefault(row.id, deque())
-            kept.append(SignedReading(row.id, at_s * 1_000 + len(kept), at_s, data))
+            _, reading = decode_only(data)
+            assert isinstance(reading, Reading)
+            kept.append(SignedReading(row.id, reading.sequence, at_s, data))
             snapshots.append(Snapshot(meter=row.id, at_s=at_s, watts=watts, signed_by=row.owner))
         else:
             watts = {

@@ -130,13 +130,34 @@ HALL = Scope(kind=ScopeKind.HALL, sites=("a",), name="h1")
         ),
         (limit(OPERATOR, scope=SITES, unit=Unit.IT_WATTS), ["site(s) a, b to 50 kW of IT power"]),
         (limit(OPERATOR, scope=HALL), ["hall h1 of site a"]),
-        (lift(OPERATOR, "ab" * 32, "cd" * 32), ["LIFT 2 limit(s)"]),
+        (
+            lift(OPERATOR, "ab" * 32, "cd" * 32),
+            [
+                "LIFT: end the limit(s) abab abab abab abab abab abab abab abab; cdcd cdcd",
+                "if complete by 2026",
+            ],
+        ),
+        (lift(OPERATOR, *(f"{each:064x}" for each in range(5))), ["and 2 more"]),
         (lift(OPERATOR, suspends=(suspension("limit"),)), ["suspend the power limit from 2026-11-22"]),
         (permit(OPERATOR), ["PERMIT all sites 50 % of rated compute until"]),
-        (restart(OPERATOR, nonce(1)), ["RESTART site site-7f3a once, up to as rated"]),
+        (
+            restart(OPERATOR, nonce(1)),
+            ["RESTART site site-7f3a once, until 2026", "allowed afterwards: as rated"],
+        ),
         (restart(OPERATOR, nonce(1), purpose=RestartPurpose.DISARM), ["Allow site site-7f3a to DISARM once"]),
-        (OPERATOR.charter, ["CHARTER version 1 “Hall of the tests”: 2 bodies, 6 powers"]),
-        (declaration(OPERATOR, {"a": signer(50)}), ["DECLARATION 1 of site site-7f3a: 1 MW IT"]),
+        (
+            OPERATOR.charter,
+            [
+                "CHARTER version 1 “Hall of the tests”: bodies ",
+                "lift by ",
+                "waives ",
+                "no-log-returns-can-be-secret",
+            ],
+        ),
+        (
+            declaration(OPERATOR, {"a": signer(50)}),
+            ["DECLARATION 1 of site site-7f3a, run by ", "1 MW IT", "controllers a"],
+        ),
         (status(OPERATOR), ["STATUS 1 of site site-7f3a at 2026-11-22T08:00:00Z"]),
         (reading(OPERATOR), ["READING 1 of meter feed-a"]),
         (evidence(OPERATOR), ["EVIDENCE 1 of site site-7f3a: proven; before feed 1 kW; after feed 10 W"]),

@@ -6,18 +6,20 @@ Made by the tool on the signer's own machine, never only by a web page.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from grandpause.core.calendar import format_time
 from grandpause.core.envelope import Envelope
 from grandpause.core.model import FULL_PPM, Caps, Unit
+from grandpause.core.quorum import Body
 from grandpause.core.statement.acts import Lift, Limit, Permit, Restart, RestartPurpose
 from grandpause.core.statement.charter import Charter
 from grandpause.core.statement.codec import Statement
 from grandpause.core.statement.facts import Declaration, Evidence, Reading, Status
 from grandpause.core.statement.scope import Scope, ScopeKind
 
+_NAMED: Final = 3
 SECRET_RETURNS: Final = "This charter has no log: what gives power back can be secret."  # noqa: S105
 """Every screen says this under a charter without a log."""
 
@@ -86,7 +88,10 @@ def _sentence(statement: Statement) -> str:  # noqa: C901
                 f" by power {statement.under.power}, because: {statement.reason}"
             )
         case Lift() if statement.ends:
-            return f"LIFT {len(statement.ends)} limit(s), because: {statement.reason}"
+            return (
+                f"LIFT: end the limit(s) {_codes(statement.ends)}, if complete by"
+                f" {format_time(statement.void_after)}, because: {statement.reason}"
+            )
         case Lift():
             window = statement.suspends[0]
             return (
@@ -99,19 +104,29 @@ def _sentence(statement: Statement) -> str:  # noqa: C901
                 f" until {format_time(statement.expires)}"
             )
         case Restart() if statement.purpose is RestartPurpose.DISARM:
-            return f"Allow site {statement.site} to DISARM once, because: {statement.reason}"
+            return (
+                f"Allow site {statement.site} to DISARM once, until {format_time(statement.void_after)},"
+                f" because: {statement.reason}"
+            )
         case Restart():
             return (
-                f"RESTART site {statement.site} once, up to {caps_in_words(statement.caps)},"
-                f" because: {statement.reason}"
+                f"RESTART site {statement.site} once, until {format_time(statement.void_after)};"
+                f" allowed afterwards: {caps_in_words(statement.caps)}, because: {statement.reason}"
             )
         case Charter():
             return (
                 f"CHARTER version {statement.version} “{statement.title}”:"
-                f" {len(statement.roster.bodies)} bodies, {len(statement.powers)} powers"
+                f" bodies {', '.join(_body(each) for each in statement.roster.bodies)};"
+                f" powers {', '.join(f'{each.id} by {each.quorum}' for each in statement.powers)};"
+                f" clock error {statement.clock_error_s} s; waives {', '.join(statement.waives) or 'nothing'}"
             )
         case Declaration():
-            return f"DECLARATION {statement.number} of site {statement.site}: {watts(statement.it_watts)} IT"
+            return (
+                f"DECLARATION {statement.number} of site {statement.site}, run by {statement.operator}:"
+                f" {watts(statement.it_watts)} IT, {watts(statement.site_watts)} with protected loads;"
+                f" controllers {', '.join(sorted(statement.controllers))};"
+                f" table {statement.elements.sha256[:16]}…"
+            )
         case Status():
             return f"STATUS {statement.number} of site {statement.site} at {format_time(statement.at)}"
         case Reading():
@@ -121,6 +136,17 @@ def _sentence(statement: Statement) -> str:  # noqa: C901
                 f"EVIDENCE {statement.number} of site {statement.site}: {statement.verdict};"
                 f" before {_paths(statement.before)}; after {_paths(statement.after)}"
             )
+
+
+def _codes(names: Sequence[str]) -> str:
+    """Return the short codes of the first few names, and how many more there are."""
+    first = "; ".join(" ".join(name[at : at + 4] for at in range(0, 32, 4)) for name in names[:_NAMED])
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return first + more
+
+
+def _body(body: Body) -> str:
+    return f"{body.id} ({body.threshold} of {', '.join(each.id for each in body.members)})"
 
 
 def _paths(by_path: Mapping[str, int]) -> str:
