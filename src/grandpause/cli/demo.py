@@ -195,7 +195,7 @@ async def _tell_story(daemon: SiteDaemon, folder: SiteFolder, story: Story) -> N
     proof = engine.proof
     assert proof is not None
     story.chapter = str(proof.word)
-    story.tell(f"verdict: {proof.word} {proof.proven_by}")
+    story.tell(f"verdict: {proof.word} {proof.proven_by}".rstrip())
 
 
 def _share_down(daemon: SiteDaemon) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import time
 from collections import Counter
@@ -23,18 +24,20 @@ if TYPE_CHECKING:
 
 _STAGES = (Stage.SOFT_OFF, Stage.FORCE_OFF, Stage.OUTLET_OFF, Stage.PROVE, Stage.HOLD)
 _BAR = 40
-_LINES = 9
+_LINES, _LEAST_LINES = 9, 2
+_OTHER_ROWS = 19
 _REFRESH_S = 0.2
-_SQUARES = {
-    "kept": "[bright_green]■[/]",
-    "waiting": "[green]■[/]",
-    "sent": "[yellow]■[/]",
-    "watching": "[yellow]■[/]",
-    "backoff": "[red]■[/]",
-    "doubting": "[red]■[/]",
-    "exhausted": "[bold red]×[/]",
-    "off": "[bright_black]■[/]",
+_SIGNS = {
+    "kept": ("[bright_green]■[/]", "may stay on"),
+    "waiting": ("[green]□[/]", "waiting"),
+    "sent": ("[yellow]▸[/]", "being told"),
+    "watching": ("[yellow]◆[/]", "told"),
+    "backoff": ("[red]![/]", "no answer"),
+    "doubting": ("[red]?[/]", "said no"),
+    "exhausted": ("[bold red]×[/]", "left on"),
+    "off": ("[bright_black]·[/]", "off (claimed or metered)"),
 }
+"""A sign of its own shape for each phase of a node, so that no one needs the colours."""
 
 
 @dataclass(slots=True)
@@ -84,13 +87,15 @@ class View:
         from rich.panel import Panel
         from rich.text import Text
 
-        story = Text("\n".join(self._story.lines[-_LINES:]))
+        # On a short screen the frame must still end with the newest line.
+        room = max(_LEAST_LINES, min(_LINES, shutil.get_terminal_size().lines - _OTHER_ROWS))
+        story = Text("\n".join(self._story.lines[-room:]), no_wrap=True, overflow="ellipsis")
         parts: list[RenderableType] = [
+            Text(SECRET_RETURNS, style="yellow"),
             self._facts(engine),
             self._stages(engine),
             self._hall(engine),
             story,
-            Text(SECRET_RETURNS, style="yellow"),
         ]
         return Panel(Group(*parts), title=f"grandpause demo: {self._story.chapter}", width=100)
 
@@ -127,7 +132,7 @@ class View:
         line = Text("stages   ")
         for stage in _STAGES:
             here = engine.stop.stage is stage
-            line.append(f" {stage} ", style="reverse bold" if here else "dim")
+            line.append(f"[{stage}]" if here else f" {stage} ", style="reverse bold" if here else "dim")
             line.append(" ")
         return line
 
@@ -138,11 +143,13 @@ class View:
         rows: dict[str, list[str]] = {}
         for name in engine.observer.elements:
             phase = runs[name].phase.value if name in runs else "kept"
-            rows.setdefault(name.partition("n")[0], []).append(_SQUARES[phase])
+            rows.setdefault(name.partition("n")[0], []).append(_SIGNS[phase][0])
         lines = ["".join(each) for each in rows.values()]
         folded = ["  ".join(lines[at : at + 4]) for at in range(0, len(lines), 4)]
         phases = Counter(each.phase.value for each in runs.values())
-        legend = "  ".join(f"{_SQUARES[name]} {count} {name}" for name, count in sorted(phases.items()))
+        legend = "  ".join(
+            f"{_SIGNS[name][0]} {count} {_SIGNS[name][1]}" for name, count in sorted(phases.items())
+        )
         return Text.from_markup("\n" + "\n".join(folded) + "\n" + legend + "\n")
 
     def _print_new(self) -> None:
