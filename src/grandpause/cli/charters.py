@@ -16,6 +16,7 @@ from grandpause.errors import StatementError, UsageError
 
 if TYPE_CHECKING:
     from grandpause.core.statement.charter import Charter
+    from grandpause.core.templates import Person
 
 keys = App(name="key", help="Make keys. A private key never leaves its file.")
 
@@ -173,7 +174,7 @@ def passphrase_from(variable: str) -> bytes | None:
     return value.encode()
 
 
-def _person(text: str, option: str, suffix: str = ""):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _person(text: str, option: str, suffix: str = "") -> Person:
     from grandpause.core.templates import Person
     from grandpause.signers.file import read_public
 

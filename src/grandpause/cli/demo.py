@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -319,7 +319,7 @@ async def _stop_devices(devices: asyncio.subprocess.Process) -> None:
     await devices.wait()
 
 
-async def _until(done, seconds: float, *, must: bool = True) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+async def _until(done: Callable[[], bool], seconds: float, *, must: bool = True) -> None:
     """Wait until ``done()``. Raises OwnFault after so many seconds, if it must come true."""
     deadline = time.monotonic() + seconds
     while not done():

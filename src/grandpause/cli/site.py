@@ -20,7 +20,7 @@ from grandpause.core.rendering import SECRET_RETURNS, visible
 from grandpause.errors import StaleError, StatementError, TrustError, UsageError
 
 if TYPE_CHECKING:
-    from grandpause.core.plan import Plan
+    from grandpause.core.plan import Order, Plan
     from grandpause.core.statement.acts import Limit
     from grandpause.ports import Finding
     from grandpause.site.sitefile import SiteFile
@@ -349,7 +349,7 @@ def _limit_in(path: Path) -> Limit:
     return statement
 
 
-def _order_of(limit: Limit, site: SiteFile):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _order_of(limit: Limit, site: SiteFile) -> Order:
     from grandpause.core.plan import Order
     from grandpause.core.statement.charter import Ramp
 

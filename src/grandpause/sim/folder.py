@@ -12,6 +12,7 @@ from pathlib import Path
 
 from grandpause.core.elements import digest_of
 from grandpause.core.envelope import parse
+from grandpause.core.keys import PublicKey
 from grandpause.core.statement.acts import Under
 from grandpause.core.statement.codec import encode
 from grandpause.core.statement.facts import Declaration
@@ -268,7 +269,7 @@ def _address(first: str, index: int) -> str:
     return str(IPv4Address(first) + index)
 
 
-def _public(folder: SiteFolder, name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _public(folder: SiteFolder, name: str) -> PublicKey:
     return folder.signer(name).public_key
 
 
