@@ -42,6 +42,9 @@ def verify(bundle: Path, *, charter: str, json: bool = False) -> int:
                 "verdict": str(found.verdict),
                 "proven_by": found.proof.proven_by,
                 "reasons": list(found.proof.reasons),
+                "window_s": evidence.window_s,
+                "allowed": caps_in_words(evidence.allowed),
+                "binds": list(evidence.binds),
                 "began": format_time(evidence.began),
                 "ended": format_time(evidence.ended),
                 "watts": {
@@ -62,6 +65,9 @@ def verify(bundle: Path, *, charter: str, json: bool = False) -> int:
     out.print(f"[bold {colour}]{str(found.verdict).upper()}[/]{by}")
     out.print(f"site {evidence.site}, {format_time(evidence.began)} to {format_time(evidence.ended)}")
     out.print(f"allowed      {caps_in_words(evidence.allowed)}")
+    if not evidence.binds:
+        out.print("             (by the site's own latch: no limit in the bundle is in force)")
+    out.print(f"readings     at most {evidence.window_s} s old at the verdict")
     for path in sorted(evidence.after):
         before = evidence.before.get(path)
         was = "no reading" if before is None else watts(before)
