@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from grandpause.cli.charters import charter_in, pinned_id
 from grandpause.cli.output import console, say_json, write_new
 from grandpause.core.calendar import format_time
+from grandpause.core.fields import is_digest
 from grandpause.core.model import FULL_PPM, CapKey, Caps, Profile, Unit
 from grandpause.core.rendering import SECRET_RETURNS, sentence, short_code
 from grandpause.core.statement.acts import (
@@ -349,7 +350,7 @@ def _name_of(name_or_file: str) -> str:
     from grandpause.cli.output import read_file
     from grandpause.core.envelope import Kind, parse
 
-    if len(name_or_file) == 64 and set(name_or_file) <= set("0123456789abcdef"):  # noqa: PLR2004
+    if is_digest(name_or_file):
         return name_or_file
     envelope = parse(read_file(Path(name_or_file)))
     if envelope.kind is not Kind.LIMIT:

@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 
 from grandpause.cli.output import console, read_file, say_json, write_new
 from grandpause.core.envelope import parse
+from grandpause.core.fields import is_digest
 from grandpause.core.rendering import SECRET_RETURNS, short_code
 from grandpause.errors import StatementError, UsageError
 
@@ -134,7 +135,7 @@ def init(
 
 def charter_id_from(id_or_file: str) -> str:
     """Return a charter's id, given itself or the charter's file. Raises UsageError, StatementError."""
-    if len(id_or_file) == 64 and set(id_or_file) <= set("0123456789abcdef"):  # noqa: PLR2004
+    if is_digest(id_or_file):
         return id_or_file
     path = Path(id_or_file)
     if not path.exists():

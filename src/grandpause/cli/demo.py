@@ -342,7 +342,7 @@ def _print_end(value: dict[str, Any]) -> None:
     before, after = (
         "no reading" if figures[key] is None else watts(figures[key]) for key in ("before", "after")
     )
-    out.print(f"feeds        {before} before, {after} after (at most {watts(figures['target'])} expected)")
+    out.print(f"IT power     {before} before, {after} after (at most {watts(figures['target'])} expected)")
     for title in ("nodes", "outcomes"):
         out.print(f"{title:12} {counts_in_words(value[title])}")
     for reason in value["reasons"]:

@@ -20,7 +20,13 @@ _T = TypeVar("_T")
 
 IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 MAX_TEXT = 2_000
+
+
+def is_digest(text: str) -> bool:
+    """Tell whether ``text`` is a SHA-256 as statements write it: 64 lower-case hexadecimal digits."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 class Fields:

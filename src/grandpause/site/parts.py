@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grandpause.core.elements import Element, Measures, MeterRow
+from grandpause.core.fields import is_digest
 from grandpause.site.patterns import fill, hosts, unfold
 from grandpause.site.secrets import Secret, read_secret
 from grandpause.site.toml_table import Table
@@ -128,7 +129,7 @@ class ProtectedLoad:
 def read_charter_entry(table: Table, base: Path) -> Charted:
     """Read one of ``[[charters]]``."""
     charter = table.text("id")
-    if len(charter) != 64 or not set(charter) <= set("0123456789abcdef"):  # noqa: PLR2004
+    if not is_digest(charter):
         table.refuse("id", "must be the charter's id: 64 hexadecimal digits", hint="grandpause show CHARTER")
     return Charted(id=charter, files=tuple(base / each for each in table.texts("files")))
 
