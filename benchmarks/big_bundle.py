@@ -22,7 +22,7 @@ from grandpause.sim.folder import UTILITY_KEY, Served, SiteFolder, make_identity
 from grandpause.sim.gateway import MeterGateway
 from grandpause.sim.plant import Plant
 from grandpause.site.bundling import Account, bundle_files, watts_before, write_bundle
-from grandpause.site.observer import Observation, SignedReading
+from grandpause.site.observation import Observation, SignedReading
 from grandpause.site.sitefile import SiteFile
 
 WINDOW_S = 30

@@ -35,12 +35,12 @@ async def stop(directory: Path, farm: dict[str, object], *, warm: bool) -> dict[
         await asyncio.sleep(0.5)
         begun, cpu = time.perf_counter(), time.process_time()
         deliver(site.identity.inbox, "limit.json", limit_to(folder, 0))
-        while not engine.decision.caps or engine.stop.pending:
+        while not engine.controller.decision.caps or engine.controller.stop.pending:
             if time.perf_counter() - begun > MOST_S or work.done():
                 break
             await asyncio.sleep(0.01)
         seconds, cpu_s = time.perf_counter() - begun, time.process_time() - cpu
-        off = sum(run.phase is Phase.OFF for run in engine.stop.runs.values())
+        off = sum(run.phase is Phase.OFF for run in engine.controller.stop.runs.values())
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
     return {"seconds": seconds, "cpu_s": cpu_s, "off": off, "peak_mb": peak_mb()}
@@ -49,7 +49,7 @@ async def stop(directory: Path, farm: dict[str, object], *, warm: bool) -> dict[
 async def _all_asked(engine: Engine) -> None:
     """Wait until status polling has been at every BMC once: then every connection is open."""
     for _ in range(1_200):
-        if len(engine.observer.seen.claims) == len(engine.observer.elements):
+        if len(engine.controller.seen.claims) == len(engine.controller.elements):
             return
         await asyncio.sleep(0.1)
     raise RuntimeError("status polling did not reach every BMC")

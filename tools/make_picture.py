@@ -13,7 +13,7 @@ from rich.console import Console
 
 from grandpause.cli.demo import play
 from grandpause.cli.demo_view import Story, View
-from grandpause.site.engine import Engine
+from grandpause.site.controller import Controller
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 WIDTH = 102
@@ -52,23 +52,23 @@ class Photographer(View):
         super().__init__(story, live=False, quiet=True)
         self.under_way = self.last = ""
 
-    async def watch(self, engine: Engine) -> None:
+    async def watch(self, controller: Controller) -> None:
         """Look twice a second until cancelled."""
         try:
             while True:
                 await asyncio.sleep(FRAME_S)
-                stop = engine.stop
+                stop = controller.stop
                 if (
                     len(stop.runs) // 4 < stop.pending < len(stop.runs) * 3 // 4
                     and "two" in self._story.chapter
                 ):
-                    self.under_way = self._svg(engine)
+                    self.under_way = self._svg(controller)
         finally:
-            self.last = self._svg(engine)
+            self.last = self._svg(controller)
 
-    def _svg(self, engine: Engine) -> str:
+    def _svg(self, controller: Controller) -> str:
         console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
-        console.print(self.render(engine))
+        console.print(self.render(controller))
         return console.export_svg(title="make demo", code_format=FORMAT, unique_id="demo")
 
 

@@ -39,7 +39,7 @@ async def test_bad_files_are_refused_with_a_reason_and_the_controller_goes_on(fo
             deliver(folder.inbox, name, data)
         post(folder, "good", limit(folder, 600_000), "ada", "bo")
         await controller.until((folder.inbox / "accepted" / "good").exists)
-        caps = controller.daemon.engine.decision.caps
+        caps = controller.daemon.engine.controller.decision.caps
     refused = folder.inbox / "refused"
     assert names(refused) == {*bad, *(f"{name}.reason.txt" for name in bad)}
     assert names(folder.inbox) == {"accepted", "pending", "refused"}
@@ -91,9 +91,9 @@ async def test_an_accepted_file_that_is_dropped_again_changes_nothing(folder: Si
             deliver(folder.inbox, name, data)
             await controller.until((folder.inbox / "accepted" / name).exists)
             if name == "once.json" and not (folder.inbox / "accepted" / "again.json").exists():
-                nonce = engine.keeper.memory.nonce
+                nonce = engine.controller.keeper.memory.nonce
         assert controller.compute_ppm == 400_000
-        assert engine.keeper.memory.nonce == nonce, "a repeated limit came into force once"
+        assert engine.controller.keeper.memory.nonce == nonce, "a repeated limit came into force once"
 
 
 async def test_what_lay_in_the_inbox_before_the_start_is_taken(folder: SiteFolder) -> None:
@@ -132,12 +132,14 @@ def test_a_file_that_is_taken_away_meanwhile_ends_nothing(tmp_path: Path) -> Non
 
 async def test_what_came_too_late_to_count_is_refused_with_its_reason(folder: SiteFolder) -> None:
     async with running(load_site_file(folder.site_file)) as controller:
-        late = restart(folder, controller.daemon.engine.keeper.memory.nonce, void_after=1_700_000_000)
+        late = restart(
+            folder, controller.daemon.engine.controller.keeper.memory.nonce, void_after=1_700_000_000
+        )
         post(folder, "late.json", late, "ada", "bo")
         reason = folder.inbox / "refused" / "late.json.reason.txt"
         await controller.until(reason.exists)
         assert reason.read_text() == "void: complete only after its void_after\n"
-        assert controller.daemon.engine.keeper.memory.standby is not None
+        assert controller.daemon.engine.controller.keeper.memory.standby is not None
 
 
 def test_the_oldest_file_comes_first(tmp_path: Path) -> None:

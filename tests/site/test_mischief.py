@@ -62,7 +62,7 @@ async def test_a_limit_that_arrives_afterwards_is_obeyed(
         mischief(folder.inbox)
         await controller.until((folder.inbox / "accepted").is_dir)
         post(folder, "good.json", limit(folder, 600_000), "ada", "bo")
-        caps = controller.daemon.engine
+        caps = controller.daemon.controller
         await controller.until(lambda: caps.decision.caps.get("site", Unit.COMPUTE) == 600_000)
 
 

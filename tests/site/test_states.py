@@ -26,7 +26,7 @@ def all_outlets_closed(sim: SimulatedSite) -> bool:
 
 
 def proven(controller: Controller) -> bool:
-    proof = controller.daemon.engine.proof
+    proof = controller.daemon.engine.controller.proof
     assert proof is not None
     return proof.word is VerdictWord.PROVEN
 
@@ -35,7 +35,7 @@ async def stopped(controller: Controller, sim: SimulatedSite, ceiling: int) -> s
     """Bring the site down until the proof stands; return the limit's name."""
     name = post(sim.folder, "limit.json", limit(sim.folder, ceiling), "ada", "bo")
     await controller.stopped()
-    await controller.until(lambda: controller.daemon.engine.stop.stage is Stage.HOLD)
+    await controller.until(lambda: controller.daemon.engine.controller.stop.stage is Stage.HOLD)
     return name
 
 
@@ -44,14 +44,16 @@ async def test_an_unarmed_site_plans_and_reads_and_sends_nothing(tmp_path: Path)
         engine = controller.daemon.engine
         post(sim.folder, "limit.json", limit(sim.folder, 0), "ada", "bo")
         await controller.until(lambda: controller.compute_ppm == 0)
-        await controller.until(lambda: engine.proof is not None and len(engine.proof.path_watts) == 2)
+        await controller.until(
+            lambda: engine.controller.proof is not None and len(engine.controller.proof.path_watts) == 2
+        )
         await asyncio.sleep(2.5)
-        assert engine.plan is not None
-        assert len(engine.plan.cut) == 4
+        assert engine.controller.plan is not None
+        assert len(engine.controller.plan.cut) == 4
         assert sim.bmcs.commands == []
         assert all_outlets_closed(sim)
         assert on(sim) == {"r01n01", "r01n02", "r01n03", "r01n04"}
-        assert not engine.decision.memory.latch
+        assert not engine.controller.decision.memory.latch
         engine.arm()
         await controller.stopped()
         assert on(sim) == set()
@@ -65,7 +67,7 @@ async def test_in_a_standby_what_comes_on_is_cut_and_what_is_on_may_stay(tmp_pat
         async with running(sim.site) as controller:
             engine = controller.daemon.engine
             engine.arm()
-            await controller.until(lambda: "r01n02" not in (engine.keeper.memory.standby or ()))
+            await controller.until(lambda: "r01n02" not in (engine.controller.keeper.memory.standby or ()))
             assert sim.bmcs.commands == []
             switch(sim, "r01n02", Act.POWER_ON)
             await controller.until(lambda: "r01n02" in on(sim))
@@ -95,15 +97,15 @@ async def test_a_lift_frees_nothing_before_a_restart_and_nothing_is_started_afte
         await controller.armed_and_started(sim.folder)
         name = await stopped(controller, sim, 250_000)
         post(sim.folder, "lift.json", lift(sim.folder, name), "ada", "bo")
-        await controller.until(lambda: engine.decision.in_force == ())
+        await controller.until(lambda: engine.controller.decision.in_force == ())
         assert controller.compute_ppm == 250_000
         switch(sim, "r01n02", Act.POWER_ON)
         await controller.until(lambda: "r01n02" in on(sim))
         await controller.until(lambda: on(sim) == {"r01n01"})
-        again = restart(sim.folder, engine.keeper.memory.nonce)
+        again = restart(sim.folder, engine.controller.keeper.memory.nonce)
         post(sim.folder, "restart.json", again, "bo", "cy")
         await controller.until(lambda: controller.compute_ppm is None)
-        assert engine.stop.plan is None
+        assert engine.controller.stop.plan is None
         switch(sim, "r01n02", Act.POWER_ON)
         await controller.until(lambda: "r01n02" in on(sim))
         sent = len(sim.bmcs.commands)
@@ -142,7 +144,7 @@ async def test_a_watts_limit_is_kept_by_what_the_meters_show(tmp_path: Path) -> 
         await controller.armed_and_started(sim.folder)
         post(sim.folder, "watts.json", limit(sim.folder, 12_000, unit=Unit.IT_WATTS), "ada", "bo")
         await controller.stopped()
-        proof = controller.daemon.engine.proof
+        proof = controller.daemon.engine.controller.proof
         assert proof is not None
         assert proof.word is VerdictWord.PROVEN
         assert all(0 < watts <= 12_000 for watts in proof.path_watts.values())

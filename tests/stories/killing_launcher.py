@@ -70,11 +70,11 @@ class KillingStore(SqliteStore):
 async def be_the_operator(daemon: SiteDaemon, folder: SiteFolder, clock: Clock) -> None:
     """Do what of arming, starting and limiting was not done before the last kill."""
     engine = daemon.engine
-    if not engine.decision.memory.armed:
+    if not engine.controller.decision.memory.armed:
         engine.arm()
-    while engine.decision.memory.standby is not None:
+    while engine.controller.decision.memory.standby is not None:
         now_s = clock.wall_s()
-        again = restart(folder, engine.keeper.memory.nonce, void_after=now_s + DAY_S)
+        again = restart(folder, engine.controller.keeper.memory.nonce, void_after=now_s + DAY_S)
         post(folder, f"restart-{secrets.token_hex(4)}.json", again, "ada", "bo")
         await asyncio.sleep(10)
     known = [folder.inbox / LIMIT_FILE, folder.inbox / "accepted" / LIMIT_FILE]
@@ -100,11 +100,11 @@ async def run(folder: SiteFolder, at: int, side: str, begin_s: float) -> None:
         async with SiteDaemon(site, clock=clock) as daemon, asyncio.timeout(LONGEST_S):
             work = asyncio.create_task(daemon.run())
             acts = asyncio.create_task(be_the_operator(daemon, folder, clock))
-            while daemon.bundle is None or daemon.engine.proof is None:
+            while daemon.bundle is None or daemon.engine.controller.proof is None:
                 if work.done():
                     work.result()
                 await asyncio.sleep(0.5)
-            world.note(ended=str(daemon.engine.proof.word), bundle=daemon.bundle.name)
+            world.note(ended=str(daemon.engine.controller.proof.word), bundle=daemon.bundle.name)
             for task in (work, acts):
                 task.cancel()
             await asyncio.gather(work, acts, return_exceptions=True)

@@ -79,14 +79,14 @@ class Controller:
     @property
     def compute_ppm(self) -> int | None:
         """The cap on the site's compute; None where none binds."""
-        return self.daemon.engine.decision.caps.get("site", Unit.COMPUTE)
+        return self.daemon.controller.decision.caps.get("site", Unit.COMPUTE)
 
     async def armed_and_started(self, folder: SiteFolder) -> None:
         """Arm the new site and end its standby by a restart of two signers."""
-        engine = self.daemon.engine
+        engine, controller = self.daemon.engine, self.daemon.controller
         engine.arm()
-        post(folder, "start.json", restart(folder, engine.keeper.memory.nonce), "ada", "bo")
-        await self.until(lambda: engine.decision.memory.standby is None)
+        post(folder, "start.json", restart(folder, controller.keeper.memory.nonce), "ada", "bo")
+        await self.until(lambda: controller.decision.memory.standby is None)
 
 
 @asynccontextmanager

@@ -171,8 +171,8 @@ async def test_a_hundred_systems_of_the_emulator_are_claimed_off_and_nothing_is_
         controller.daemon.engine.arm()
         post(folder, "limit.json", limit(folder, 0), "ada", "bo")
         bundle = await controller.stopped(within_s=100)
-        reports = controller.daemon.engine.reports()
-        await controller.until(lambda: controller.daemon.engine.stop.pending == 0)
+        reports = controller.daemon.engine.controller.reports()
+        await controller.until(lambda: controller.daemon.engine.controller.stop.pending == 0)
     assert len(reports) == SYSTEMS
     assert [each for each in reports if each.state is not NodeState.OFF_CLAIMED] == []
     assert {each.outcome for each in reports} == {Outcome.CONFIRMED_BY_BMC}

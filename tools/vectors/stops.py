@@ -35,7 +35,7 @@ from grandpause.core.statement.codec import decode, encode
 from grandpause.core.statement.facts import Evidence
 from grandpause.core.trust import TrustedSet
 from grandpause.site.bundling import Account, bundle_files
-from grandpause.site.observer import Observation, SignedReading
+from grandpause.site.observation import Observation, SignedReading
 
 BEGAN, ENDED = T0 + 10, T0 + 70
 BEFORE_AT = T0 + 5

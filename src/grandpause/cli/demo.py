@@ -132,7 +132,7 @@ async def play(
             site, outlets=outlets, tell=lambda code, text: story.tell(f"! {code}: {text}")
         ) as site_daemon:
             work = asyncio.create_task(site_daemon.run())
-            watch = asyncio.create_task(view.watch(site_daemon.engine))
+            watch = asyncio.create_task(view.watch(site_daemon.controller))
             telling = asyncio.create_task(_tell_story(site_daemon, folder, story))
             try:
                 # Whichever ends first: a controller that fails must not leave the story waiting.
@@ -149,10 +149,10 @@ async def play(
 
 
 async def _tell_story(daemon: SiteDaemon, folder: SiteFolder, story: Story) -> None:
-    engine = daemon.engine
+    engine, controller = daemon.engine, daemon.controller
     story.chapter = "first boot: observe only, standby"
     story.tell("first boot: not armed, and in standby: what is on may stay on, nothing is started")
-    await _until(lambda: bool(engine.proof and len(engine.proof.path_watts) > 0), _READY_S)
+    await _until(lambda: bool(controller.proof and len(controller.proof.path_watts) > 0), _READY_S)
     story.tell("armed by its operator")
     engine.arm()
     under = Under(charter=folder.charter_id, version=1, power="restart")
@@ -161,13 +161,13 @@ async def _tell_story(daemon: SiteDaemon, folder: SiteFolder, story: Story) -> N
         under=under,
         site=daemon.site.identity.site,
         purpose=RestartPurpose.RAISE,
-        nonces={daemon.site.identity.controller: engine.keeper.memory.nonce},
+        nonces={daemon.site.identity.controller: controller.keeper.memory.nonce},
         caps=Caps(),
         void_after=now + 3_600,
         reason="first start of the site",
     )
     _post(folder, "1-restart.json", restart, "ada", "bo")
-    await _until(lambda: engine.decision.memory.standby is None, _READY_S)
+    await _until(lambda: controller.decision.memory.standby is None, _READY_S)
     story.tell("restart signed by ada and bo: standby over")
     story.chapter = "one signer: at most 50 %"
     _post(
@@ -176,9 +176,9 @@ async def _tell_story(daemon: SiteDaemon, folder: SiteFolder, story: Story) -> N
         _limit(folder, "limit-bounded", 500_000, "cooling alarm, to be on the safe side"),
         "cy",
     )
-    await _until(lambda: engine.decision.caps.get("site", Unit.COMPUTE) == 500_000, _READY_S)  # noqa: PLR2004
+    await _until(lambda: controller.decision.caps.get("site", Unit.COMPUTE) == 500_000, _READY_S)  # noqa: PLR2004
     story.tell("cy alone limits the site to 50 % (a bounded power: one signer, 72 h at most)")
-    await _until(lambda: engine.stop.untouched == 0 and _share_down(daemon) > 0.4, 15, must=False)  # noqa: PLR2004
+    await _until(lambda: controller.stop.untouched == 0 and _share_down(daemon) > 0.4, 15, must=False)  # noqa: PLR2004
     story.chapter = "two signers: at most 5 %"
     _post(
         folder,
@@ -187,19 +187,19 @@ async def _tell_story(daemon: SiteDaemon, folder: SiteFolder, story: Story) -> N
         "ada",
         "bo",
     )
-    await _until(lambda: engine.decision.caps.get("site", Unit.COMPUTE) == 50_000, _READY_S)  # noqa: PLR2004
+    await _until(lambda: controller.decision.caps.get("site", Unit.COMPUTE) == 50_000, _READY_S)  # noqa: PLR2004
     first = daemon.bundle
-    kept, total = len(engine.plan.keep) if engine.plan else 0, len(daemon.site.table.elements)
+    kept, total = len(controller.plan.keep) if controller.plan else 0, len(daemon.site.table.elements)
     story.tell(f"ada and bo limit the site to 5 %: {kept} whole nodes of {total} may stay on")
     await _until(lambda: daemon.bundle not in (None, first), _VERDICT_S)
-    proof = engine.proof
+    proof = controller.proof
     assert proof is not None
     story.chapter = str(proof.word)
     story.tell(f"verdict: {proof.word} {proof.proven_by}".rstrip())
 
 
 def _share_down(daemon: SiteDaemon) -> float:
-    runs = daemon.engine.stop.runs.values()
+    runs = daemon.controller.stop.runs.values()
     return sum(each.phase == "off" for each in runs) / max(1, len(daemon.site.table.elements))
 
 

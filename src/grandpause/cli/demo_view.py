@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.panel import Panel
     from rich.table import Table
 
-    from grandpause.site.engine import Engine
+    from grandpause.site.controller import Controller
 
 _STAGES = (Stage.SOFT_OFF, Stage.FORCE_OFF, Stage.OUTLET_OFF, Stage.PROVE, Stage.HOLD)
 _BAR = 40
@@ -62,18 +62,18 @@ class View:
         self._quiet = quiet
         self._told = 0
 
-    async def watch(self, engine: Engine) -> None:
+    async def watch(self, controller: Controller) -> None:
         """Show until cancelled."""
         if self._live:
             from rich.live import Live
 
-            with Live(self.render(engine), refresh_per_second=5) as live:
+            with Live(self.render(controller), refresh_per_second=5) as live:
                 try:
                     while True:
-                        live.update(self.render(engine))
+                        live.update(self.render(controller))
                         await asyncio.sleep(_REFRESH_S)
                 finally:
-                    live.update(self.render(engine))
+                    live.update(self.render(controller))
         try:
             while True:
                 self._print_new()
@@ -81,7 +81,7 @@ class View:
         finally:
             self._print_new()
 
-    def render(self, engine: Engine) -> Panel:
+    def render(self, controller: Controller) -> Panel:
         """Return one frame."""
         from rich.console import Group
         from rich.panel import Panel
@@ -92,56 +92,56 @@ class View:
         story = Text("\n".join(self._story.lines[-room:]), no_wrap=True, overflow="ellipsis")
         parts: list[RenderableType] = [
             Text(SECRET_RETURNS, style="yellow"),
-            self._facts(engine),
-            self._stages(engine),
-            self._hall(engine),
+            self._facts(controller),
+            self._stages(controller),
+            self._hall(controller),
             story,
         ]
         return Panel(Group(*parts), title=f"grandpause demo: {self._story.chapter}", width=100)
 
-    def _facts(self, engine: Engine) -> Table:
+    def _facts(self, controller: Controller) -> Table:
         from rich.table import Table
 
-        decision, proof = engine.decision, engine.proof
-        states, outcomes = totals(engine.reports())
+        decision, proof = controller.decision, controller.proof
+        states, outcomes = totals(controller.reports())
         table = Table.grid(padding=(0, 2))
         armed = "armed" if decision.memory.armed else "[yellow]observe only[/]"
         standby = ", standby" if decision.memory.standby is not None else ""
         table.add_row("site", f"{armed}{standby}; allowed: {caps_in_words(decision.caps)}")
-        before = engine.observer.watts_before()
+        before = controller.watts_before()
         for path, value in sorted((proof.path_watts if proof else {}).items()):
             most = max(before.get(path, value), value, 1)
             bar = "█" * max(1, round(_BAR * value / most))
             owner = "signed by the utility" if path == "feeds" else "the operator's, by outlet"
             table.add_row(path, f"[cyan]{bar:<{_BAR}}[/] {watts(value):>8}  {owner}")
-        if engine.stop.plan is not None:
-            target = f"at most {watts(engine.stop.plan.target_w)} expected at the end"
+        if controller.stop.plan is not None:
+            target = f"at most {watts(controller.stop.plan.target_w)} expected at the end"
             table.add_row("target", target)
             table.add_row("nodes", counts_in_words(states))
             table.add_row("outcomes", counts_in_words(outcomes))
-        word = str(proof.word).upper() if proof and engine.stop.plan else "-"
+        word = str(proof.word).upper() if proof and controller.stop.plan else "-"
         colour = "bold green" if word == "PROVEN" else "red"
         table.add_row(
             "verdict", f"[{colour}]{word}[/] {proof.proven_by if proof and word == 'PROVEN' else ''}"
         )
         return table
 
-    def _stages(self, engine: Engine) -> RenderableType:
+    def _stages(self, controller: Controller) -> RenderableType:
         from rich.text import Text
 
         line = Text("stages   ")
         for stage in _STAGES:
-            here = engine.stop.stage is stage
+            here = controller.stop.stage is stage
             line.append(f"[{stage}]" if here else f" {stage} ", style="reverse bold" if here else "dim")
             line.append(" ")
         return line
 
-    def _hall(self, engine: Engine) -> RenderableType:
+    def _hall(self, controller: Controller) -> RenderableType:
         from rich.text import Text
 
-        runs = engine.stop.runs
+        runs = controller.stop.runs
         rows: dict[str, list[str]] = {}
-        for name in engine.observer.elements:
+        for name in controller.elements:
             phase = runs[name].phase.value if name in runs else "kept"
             rows.setdefault(name.partition("n")[0], []).append(_SIGNS[phase][0])
         lines = ["".join(each) for each in rows.values()]

@@ -218,7 +218,7 @@ def run(site_file: Path, *, outlets: Annotated[bool, Parameter(negative="--no-ou
 
     async def work() -> None:
         async with SiteDaemon(site, outlets=outlets, tell=_print_alarm, log=_print_line) as daemon:
-            state = "armed" if daemon.engine.decision.memory.armed else "OBSERVE ONLY (not armed)"
+            state = "armed" if daemon.controller.decision.memory.armed else "OBSERVE ONLY (not armed)"
             sys.stderr.write(f"site {site.identity.site}: {state}; inbox {site.identity.inbox}\n")
             sys.stderr.write(SECRET_RETURNS + "\n")
             running = asyncio.ensure_future(daemon.run())

@@ -92,7 +92,7 @@ class Prover:
 
     def __init__(self, table: ElementTable) -> None:
         """Prepare for the elements and meters of ``table``."""
-        self._table = table
+        self.table = table
         self.paths = meter_paths(table)
         it_paths = [each for each in self.paths if each.measures is Measures.IT]
         self._bounds = {path.name: [self._bounds_of(each) for each in path.components] for path in it_paths}
@@ -102,7 +102,7 @@ class Prover:
 
     def _bounds_of(self, component: Component) -> tuple[Component, int, int]:
         """Return a component, the most that it draws when all is off, and the least when one is on."""
-        rated = [self._table.by_id[each] for each in component.elements]
+        rated = [self.table.by_id[each] for each in component.elements]
         most_off = sum(each.off_w + NEAR_ZERO_W for each in rated) + component.resolution_w
         return component, most_off, min(each.idle_w for each in rated)
 
@@ -207,11 +207,11 @@ class Prover:
         """Return what of the caps the two agreeing paths do not show to be kept."""
         complaints = []
         elements = self._elements(pair[:2], usable)
-        uncovered = [each for each in self._table.by_id if each not in pair[0].covered]
+        uncovered = [each for each in self.table.by_id if each not in pair[0].covered]
         if uncovered:
             complaints.append(_Complaint(f"no meter covers {_names(uncovered)}"))
         for key, value in question.caps:
-            if key.part != SITE_PART and not any(key.part in each.parts for each in self._table.elements):
+            if key.part != SITE_PART and not any(key.part in each.parts for each in self.table.elements):
                 complaints.append(_Complaint(f"no element belongs to {key.part}"))
             elif key.unit is Unit.COMPUTE:
                 complaints += self._compute_cap(key, value, question, elements)
@@ -227,7 +227,7 @@ class Prover:
     def _compute_cap(
         self, key: CapKey, value: int, question: Question, elements: Mapping[str, Power]
     ) -> list[_Complaint]:
-        members = [each for each in self._table.elements if key.part in each.parts]
+        members = [each for each in self.table.elements if key.part in each.parts]
         running = [each for each in members if elements.get(each.id) is not Power.OFF]
         astray = [each.id for each in running if each.id not in question.keep]
         complaints = []
@@ -242,7 +242,7 @@ class Prover:
 
     def _part_watts(self, part: str, path: MeterPath, watts: Mapping[Channel, int]) -> int:
         """Return the watts of every component that has an element of ``part``: never too few."""
-        by_id = self._table.by_id
+        by_id = self.table.by_id
         return sum_of(
             (
                 each
@@ -262,7 +262,7 @@ class Prover:
                 for each in self.paths
                 if each.measures is Measures.SITE
                 and each.name in usable
-                and each.covered >= set(self._table.by_id)
+                and each.covered >= set(self.table.by_id)
             ]
             if len(paths) < PATHS_NEEDED:
                 complaints.append(
@@ -279,7 +279,7 @@ class Prover:
     def _site_agree(self, pair: tuple[MeterPath, ...], usable: Mapping[str, Mapping[Channel, int]]) -> bool:
         a, b = (sum(usable[path.name].values()) for path in pair)
         resolution = sum(each.resolution_w for path in pair for each in path.components)
-        return abs(a - b) <= _most_apart(a, b, resolution, len(self._table.elements))
+        return abs(a - b) <= _most_apart(a, b, resolution, len(self.table.elements))
 
 
 def _most_apart(a: int, b: int, resolution_w: int, nodes: int) -> int:

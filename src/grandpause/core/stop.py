@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from grandpause.core.model import Act, Outcome, Power, Reply, Stage, VerdictWord
 from grandpause.core.plan import Cut, Plan
@@ -116,8 +116,7 @@ class Timing:
     settle_s: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class EffectKey:
+class EffectKey(NamedTuple):
     """Names one command for ever: the same key is the same command."""
 
     statement: str
@@ -126,7 +125,7 @@ class EffectKey:
     attempt: int
 
 
-# Events.
+# Events. Those that come by the thousand are named tuples, which are made in a third of the time.
 @dataclass(frozen=True, slots=True)
 class Begin:
     """Follow this plan from now on.
@@ -141,8 +140,7 @@ class Begin:
     deadline_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """A device answered a command."""
 
     key: EffectKey
@@ -150,8 +148,7 @@ class Answered:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A device said what its power is (or did not)."""
 
     element: str
@@ -160,22 +157,19 @@ class Claimed:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Metered:
+class Metered(NamedTuple):
     """What the meters say of each element that they can tell apart; only what changed need be here."""
 
     elements: Mapping[str, Power]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """The proof's verdict just now."""
 
     word: VerdictWord
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(NamedTuple):
     """Time passed."""
 
 
@@ -183,8 +177,7 @@ Event: TypeAlias = Begin | Answered | Claimed | Metered | Judged | Tick
 
 
 # Effects.
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """Tell one element to do one thing; answer with ``Answered`` within ``within_s`` seconds."""
 
     key: EffectKey
@@ -192,8 +185,7 @@ class Command:
     within_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """Ask one element (``outlet``: its outlets) for its power; answer with ``Claimed``."""
 
     element: str
@@ -201,8 +193,7 @@ class Question:
     within_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(NamedTuple):
     """Something that people must know."""
 
     code: str

@@ -7,10 +7,10 @@ order of arrival never matters. Every refusal leaves the set as it was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 from grandpause.core.envelope import Envelope, Kind, Signature, parse
 from grandpause.core.keys import PublicKey
@@ -26,6 +26,7 @@ from grandpause.errors import TrustError
 MAX_WAITING: Final = 1_000
 """Statements kept for charter versions that are not known here yet; further ones are refused."""
 MAX_SIGNATURES: Final = 256
+SignatureCheck: TypeAlias = Callable[[PublicKey, bytes, bytes], bool]
 
 
 class Standing(StrEnum):
@@ -93,9 +94,15 @@ class Admission:
 class TrustedSet:
     """The statements of one charter. Feed it bytes; ask it what counts."""
 
-    def __init__(self, charter_id: str) -> None:
-        """Pin the charter whose version 1 has the name ``charter_id``."""
+    def __init__(self, charter_id: str, *, check: SignatureCheck = PublicKey.verifies) -> None:
+        """Pin the charter whose version 1 has the name ``charter_id``.
+
+        Args:
+            check: tells whether (key, message, signature) is valid. A simulated world, whose people sign
+                by a table, hands in its own; everything that runs for real leaves it as it is.
+        """
         self.charter_id = charter_id
+        self._check = check
         self._entries: dict[str, Entry] = {}
         self._charters: dict[int, dict[str, Charter]] = {}
 
@@ -188,7 +195,7 @@ class TrustedSet:
         if reading.charter != self.charter_id:
             raise TrustError("names another charter", where="reading.charter")
         roster = self.newest.roster
-        for each in sorted(verified_signers(envelope, roster)):
+        for each in sorted(verified_signers(envelope, roster, check=self._check)):
             body = roster.body_of(each)
             if body is not None:
                 return reading, body.id
@@ -232,7 +239,9 @@ class TrustedSet:
             except TrustError as refusal:
                 refusals.append(refusal)
                 continue
-            judged = self._with_quorum(_verified(entry, [charter.roster]), [(charter, power)], now)
+            judged = self._with_quorum(
+                _verified(entry, [charter.roster], self._check), [(charter, power)], now
+            )
             if best is None or judged.standing is Standing.COUNTS:
                 best = judged
         if best is None:
@@ -242,18 +251,18 @@ class TrustedSet:
     def _judged_charter(self, entry: Entry, charter: Charter, now: Interval) -> Entry:
         own = [(charter, charter.powers_to(Right.CHARTER)[0])]
         if charter.version == 1:
-            return self._with_quorum(_verified(entry, [charter.roster]), own, now)
+            return self._with_quorum(_verified(entry, [charter.roster], self._check), own, now)
         before = self._charters.get(charter.version - 1, {}).get(charter.previous)
         if before is None:
             why = f"charter version {charter.version - 1} ({charter.previous[:16]}…) is not known here"
             return self._waiting(entry, why)
         both = [(before, before.powers_to(Right.CHARTER)[0]), *own]
-        return self._with_quorum(_verified(entry, [before.roster, charter.roster]), both, now)
+        return self._with_quorum(_verified(entry, [before.roster, charter.roster], self._check), both, now)
 
     def _waiting(self, entry: Entry, why: str) -> Entry:
         """Verify what keys of any version here allow, so that no flood of invented ones pushes them out."""
         rosters = [each.roster for version in self._charters.values() for each in version.values()]
-        return replace(_verified(entry, rosters), standing=Standing.WAITING, why=why)
+        return replace(_verified(entry, rosters, self._check), standing=Standing.WAITING, why=why)
 
     def _with_quorum(self, entry: Entry, wanted: list[tuple[Charter, PowerRule]], now: Interval) -> Entry:
         for charter, power in wanted:
@@ -305,13 +314,15 @@ class TrustedSet:
         return judged.standing is Standing.COUNTS and isinstance(judged.statement, Charter)
 
 
-def verified_signers(envelope: Envelope, roster: Roster) -> frozenset[str]:
+def verified_signers(
+    envelope: Envelope, roster: Roster, *, check: SignatureCheck = PublicKey.verifies
+) -> frozenset[str]:
     """Return the ids of the roster's keys whose signature on ``envelope`` is valid."""
     message = envelope.signed_bytes
     return frozenset(
         each.key_id
         for each in envelope.signatures
-        if (key := roster.key(each.key_id)) is not None and key.verifies(message, each.value)
+        if (key := roster.key(each.key_id)) is not None and check(key, message, each.value)
     )
 
 
@@ -346,7 +357,7 @@ def charter_named_by(data: bytes) -> str | None:
     return statement.under.charter
 
 
-def _verified(entry: Entry, rosters: Sequence[Roster]) -> Entry:
+def _verified(entry: Entry, rosters: Sequence[Roster], check: SignatureCheck) -> Entry:
     """Move the signatures of these rosters' keys from unverified to verified, or drop the bad ones."""
     message = entry.envelope.signed_bytes
     keys = {
@@ -356,7 +367,7 @@ def _verified(entry: Entry, rosters: Sequence[Roster]) -> Entry:
         if (key := roster.key(each.key_id)) is not None
     }
     known = frozenset(keys)
-    signatures = tuple(each for each in sorted(known) if keys[each].verifies(message, each.value))
+    signatures = tuple(each for each in sorted(known) if check(keys[each], message, each.value))
     statement = entry.statement
     rest = entry.unverified - known
     if isinstance(statement, Declaration):
@@ -364,7 +375,7 @@ def _verified(entry: Entry, rosters: Sequence[Roster]) -> Entry:
         by_site = tuple(
             each
             for each in sorted(rest)
-            if each.key_id in site_keys and site_keys[each.key_id].verifies(message, each.value)
+            if each.key_id in site_keys and check(site_keys[each.key_id], message, each.value)
         )
         signatures += by_site
         rest -= frozenset(by_site)

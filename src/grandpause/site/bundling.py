@@ -24,7 +24,7 @@ from grandpause.core.trust import TrustedSet, decode_only
 from grandpause.errors import StoreError
 from grandpause.ports import Signer
 from grandpause.signers.file import signed
-from grandpause.site.observer import Observation
+from grandpause.site.observation import Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

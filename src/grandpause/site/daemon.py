@@ -18,6 +18,7 @@ from typing import IO, Self
 from grandpause.core.envelope import Kind, parse
 from grandpause.core.evidence import EVIDENCE_FILE
 from grandpause.core.plan import Planner
+from grandpause.core.proving import Prover
 from grandpause.core.statement.acts import NONCE_BYTES
 from grandpause.core.statement.facts import Declaration
 from grandpause.core.trust import Standing, TrustedSet, decode_only
@@ -27,6 +28,7 @@ from grandpause.signers.file import FileSigner
 from grandpause.site.bundling import Account, bundle_files, watts_before, write_bundle
 from grandpause.site.clock import SystemClock
 from grandpause.site.control import Control
+from grandpause.site.controller import Controller
 from grandpause.site.engine import Engine, Ports
 from grandpause.site.inbox import Inbox
 from grandpause.site.keeper import Keeper
@@ -84,8 +86,10 @@ class SiteDaemon:
         self._control = Control(site.identity.state / "control")
         self._opened: AsyncExitStack
         self._unwritten: list[JournalLine] = []
+        self._prover = Prover(site.table)
         self._store: Store
         self._devices: Devices
+        self.controller: Controller
         self.engine: Engine
 
     async def __aenter__(self) -> Self:
@@ -120,7 +124,8 @@ class SiteDaemon:
             learned=self._store.value(_LEARNED) or b"{}",
         )
         opened.push_async_callback(self._devices.close)
-        self.engine = self._engine(keeper)
+        self.controller = self._make_controller(keeper)
+        self.engine = self._make_engine()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -147,7 +152,9 @@ class SiteDaemon:
 
     def write_status(self) -> None:
         """Write ``state/status.json``, whole or not at all."""
-        value = status_of(self.site, self.engine, now_s=self._clock.wall_s(), bundle=str(self.bundle or ""))
+        value = status_of(
+            self.site, self.controller, now_s=self._clock.wall_s(), bundle=str(self.bundle or "")
+        )
         path = self.site.identity.state / "status.json"
         part = path.with_suffix(".part")
         part.write_text(json.dumps(value, indent=2), encoding="utf-8")
@@ -183,33 +190,31 @@ class SiteDaemon:
             self.write_status()
             await asyncio.sleep(period_s)
 
-    def _engine(self, keeper: Keeper) -> Engine:
+    def _make_controller(self, keeper: Keeper) -> Controller:
         site = self.site
-        planner = Planner(site.table, site.equipment, ramp=site.ramp, protected_w=site.protected_watts)
-        observer = Observer(
-            table=site.table,
-            meters=self._devices.meters,
-            bmcs=self._devices.bmcs,
+        return Controller(
             keeper=keeper,
+            planner=Planner(site.table, site.equipment, ramp=site.ramp, protected_w=site.protected_watts),
+            prover=self._prover,
             clock=self._clock,
-            operator=site.identity.operator,
+            timing=site.timing,
             window_s=site.periods.window_s,
-            within_s=site.timing.command_s,
+            operator=site.identity.operator,
         )
+
+    def _make_engine(self) -> Engine:
+        devices = self._devices
         return Engine(
-            keeper=keeper,
-            planner=planner,
-            observer=observer,
+            controller=self.controller,
+            observer=Observer(meters=devices.meters, bmcs=devices.bmcs, within_s=self.site.timing.command_s),
             ports=Ports(
                 store=self._store,
                 clock=self._clock,
                 notifier=JournalNotifier(self._note),
-                bmcs=self._devices.bmcs,
-                outlets=self._devices.outlets,
+                bmcs=devices.bmcs,
+                outlets=devices.outlets,
             ),
-            timing=site.timing,
-            periods=site.periods,
-            operator=site.identity.operator,
+            periods=self.site.periods,
             on_verdict=self._give_evidence,
             on_round=self._remember_learned,
         )
@@ -225,7 +230,7 @@ class SiteDaemon:
         self._tell(code, text)
         if not self._unwritten:
             asyncio.get_running_loop().call_later(_JOURNAL_S, self._write_notes)
-        self._unwritten.append(self.engine.keeper.line(code, "", text))
+        self._unwritten.append(self.controller.keeper.line(code, "", text))
 
     def _write_notes(self) -> None:
         lines, self._unwritten = self._unwritten, []
@@ -245,10 +250,10 @@ class SiteDaemon:
 
     def _write_evidence(self) -> None:
         """Write the bundle of the verdict that is due, and remember its name for the next one."""
-        engine = self.engine
-        proof = engine.proof
+        controller = self.controller
+        proof = controller.proof
         assert proof is not None
-        assert engine.plan is not None
+        assert controller.plan is not None
         trusted = self._trusted_that_binds()
         number, previous = self._place_in_chain()
         account = Account(
@@ -256,24 +261,22 @@ class SiteDaemon:
             controller=self.site.identity.controller,
             number=number,
             previous=previous,
-            binds=tuple(each for each in engine.decision.order.statements if trusted.entry(each)),
-            began_s=engine.began_wall_s,
-            ended_s=engine.proof_at_s,
+            binds=tuple(each for each in controller.decision.order.statements if trusted.entry(each)),
+            began_s=controller.began_wall_s,
+            ended_s=controller.proof_at_s,
             window_s=self.site.periods.window_s,
-            allowed=engine.decision.caps,
-            before=watts_before(
-                engine.observer.seen, engine.observer.prover.paths, began_s=engine.began_wall_s
-            ),
+            allowed=controller.decision.caps,
+            before=watts_before(controller.seen, self._prover.paths, began_s=controller.began_wall_s),
             proof=proof,
-            target_w=engine.plan.target_w,
-            nodes=engine.reports(),
+            target_w=controller.plan.target_w,
+            nodes=controller.reports(),
         )
         content = bundle_files(
             account,
             trusted=trusted,
             declaration=self._declaration,
             elements=self.site.table.to_bytes(),
-            seen=engine.observer.seen,
+            seen=controller.seen,
             signer=self._signer,
         )
         directory = self.site.identity.state / _EVIDENCE / f"{number:06}"
@@ -282,7 +285,7 @@ class SiteDaemon:
         name = parse(content["evidence.json"]).name
         self._store.commit(
             values={"evidence_number": str(number).encode(), "evidence_name": name.encode()},
-            journal=[engine.keeper.line("verdict", name, f"{proof.word}: {'; '.join(proof.reasons)}")],
+            journal=[controller.keeper.line("verdict", name, f"{proof.word}: {'; '.join(proof.reasons)}")],
         )
         self.bundle = directory
         self._log(f"verdict: {proof.word} {proof.proven_by}".rstrip() + f"; bundle {directory}")
@@ -298,11 +301,11 @@ class SiteDaemon:
         return number, previous
 
     def _trusted_that_binds(self) -> TrustedSet:
-        names = self.engine.decision.order.statements
-        for trusted in self.engine.keeper.charters:
+        names = self.controller.decision.order.statements
+        for trusted in self.controller.keeper.charters:
             if any(trusted.entry(each) for each in names):
                 return trusted
-        return self.engine.keeper.charters[0]
+        return self.controller.keeper.charters[0]
 
 
 def take_lock(state: Path) -> IO[str]:

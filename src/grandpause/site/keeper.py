@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 
 from grandpause.core.ceiling import Ceiling, InForce, allowed, ceiling
 from grandpause.core.envelope import Kind
+from grandpause.core.keys import PublicKey
 from grandpause.core.memory import Memory, disarmed, latched, restarted
 from grandpause.core.model import Caps, Interval
 from grandpause.core.plan import Order, order_of
 from grandpause.core.statement.acts import Restart, RestartPurpose
 from grandpause.core.statement.facts import Reading
 from grandpause.core.timekeeping import TimeKeeper
-from grandpause.core.trust import Admission, Standing, TrustedSet, charter_named_by
+from grandpause.core.trust import Admission, SignatureCheck, Standing, TrustedSet, charter_named_by
 from grandpause.errors import StatementError, TrustError
 from grandpause.ports import Clock, JournalLine, Store, StoredStatement
 
@@ -86,6 +87,7 @@ class Keeper:
         fresh_nonce: Callable[[], str],
         charters: Iterable[tuple[str, Sequence[bytes]]],
         elements: Iterable[str],
+        check: SignatureCheck = PublicKey.verifies,
     ) -> Keeper:
         """Load everything, and write the new nonce before anything else happens.
 
@@ -93,6 +95,7 @@ class Keeper:
             charters: (charter id, the envelopes of its versions) of every pinned charter.
             elements: ids of every element, for the standby after a loss of state: all may stay on
                 until they are seen to be off.
+            check: how signatures are checked (see ``TrustedSet``).
 
         Raises:
             TrustError: a charter file is not the pinned charter, or does not count.
@@ -102,7 +105,7 @@ class Keeper:
         wall_s = clock.wall_s()
         floor_s = int(store.value(_SEEN) or b"0")
         now = Interval(earliest=min(wall_s, floor_s or wall_s), latest=max(wall_s, floor_s))
-        sets, installed = _load_sets(charters, store.statements(), now)
+        sets, installed = _load_sets(charters, store.statements(), now, check)
         memory = store.memory()
         lines = []
         if memory is None:
@@ -306,7 +309,10 @@ class Keeper:
 
 
 def _load_sets(
-    charters: Iterable[tuple[str, Sequence[bytes]]], stored: Sequence[StoredStatement], now: Interval
+    charters: Iterable[tuple[str, Sequence[bytes]]],
+    stored: Sequence[StoredStatement],
+    now: Interval,
+    check: SignatureCheck,
 ) -> tuple[list[TrustedSet], list[StoredStatement]]:
     """Return a set for each pinned charter, and the charter files that the store does not have yet.
 
@@ -315,7 +321,7 @@ def _load_sets(
     sets = []
     installed = []
     for charter_id, files in charters:
-        trusted = TrustedSet(charter_id)
+        trusted = TrustedSet(charter_id, check=check)
         for each in stored:
             if each.charter == charter_id:
                 trusted.admit(each.data, now=each.admitted)

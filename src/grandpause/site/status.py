@@ -8,19 +8,19 @@ from typing import Any
 from grandpause.core.evidence import totals
 from grandpause.core.model import VerdictWord
 from grandpause.core.rendering import SECRET_RETURNS, caps_in_words
-from grandpause.site.engine import Engine
+from grandpause.site.controller import Controller
 from grandpause.site.sitefile import SiteFile
 
 SCHEMA = "grandpause.status/1"
 
 
-def status_of(site: SiteFile, engine: Engine, *, now_s: int, bundle: str) -> dict[str, Any]:
+def status_of(site: SiteFile, controller: Controller, *, now_s: int, bundle: str) -> dict[str, Any]:
     """Return the status. What nobody read or counted is left out or null, never 0."""
-    decision, stop, proof = engine.decision, engine.stop, engine.proof
-    reports = engine.reports()
+    decision, stop, proof = controller.decision, controller.stop, controller.proof
+    reports = controller.reports()
     states, outcomes = totals(reports)
     memory = decision.memory
-    waiting = [each for each in engine.observer.elements if each not in engine.observer.seen.claims]
+    waiting = [each for each in controller.elements if each not in controller.seen.claims]
     return {
         "schema": SCHEMA,
         "site": site.identity.site,
@@ -50,15 +50,15 @@ def status_of(site: SiteFile, engine: Engine, *, now_s: int, bundle: str) -> dic
         "nodes": {str(each): count for each, count in states.items()} if reports else None,
         "outcomes": {str(each): count for each, count in outcomes.items()} if reports else None,
         "not_asked_yet": len(waiting),
-        "claims": dict(Counter(str(claim.power) for claim, _ in engine.observer.seen.claims.values())),
+        "claims": dict(Counter(str(claim.power) for claim, _ in controller.seen.claims.values())),
         "watts": dict(proof.path_watts) if proof else {},
         "verdict": str(proof.word) if proof and stop.plan else None,
         "proven_by": proof.proven_by if proof and stop.plan and proof.word is VerdictWord.PROVEN else "",
         "reasons": list(proof.reasons) if proof else [],
-        "meter_problems": dict(engine.observer.seen.problems),
-        "clock_stepped": engine.keeper.clock_stepped,
+        "meter_problems": dict(controller.seen.problems),
+        "clock_stepped": controller.keeper.clock_stepped,
         "bundle": bundle,
-        "returns_can_be_secret": any(not each.newest.has_log for each in engine.keeper.charters),
+        "returns_can_be_secret": any(not each.newest.has_log for each in controller.keeper.charters),
         "warning": SECRET_RETURNS,
-        "charters_forked": [each.charter_id for each in engine.keeper.charters if each.forked],
+        "charters_forked": [each.charter_id for each in controller.keeper.charters if each.forked],
     }
