@@ -8,14 +8,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+# Assigned, not by default: a shell that counts its own SECONDS has no say; `make soak SECONDS=60` has.
+SECONDS = 600
+IMAGES ?= 100000
 # Nothing here needs more than the locked files, whatever the machine's pip is set up to do.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: help install dev demo test lint format bench docs wheel sbom lock clean picture
+.PHONY: help install dev demo test lint format bench soak crash-images planted docs wheel sbom lock clean picture
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(BIN)/python:
 	@tools/need_python.sh $(PYTHON)
@@ -38,6 +41,7 @@ demo: install ## stop a simulated supercomputer, prove it, verify the evidence (
 	@$(BIN)/grandpause demo $(ARGS)
 
 test: dev ## all tests, with coverage of the core
+	@tools/need_packages.sh strace libfaketime patch
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --fail-under=95 --skip-covered
 
@@ -55,6 +59,20 @@ format: dev ## rewrite the code in the project's format
 
 bench: dev ## measure speed and memory against a floor (ONLY=name for one)
 	$(BIN)/python benchmarks/run.py $(ONLY)
+
+soak: install ## simulated worlds with every kind of trouble (SECONDS=600 SEED=1 JSON=1 ARGS="...")
+	@$(BIN)/grandpause sim soak $(if $(and $(findstring --worlds,$(ARGS)),$(filter file,$(origin SECONDS))),,--seconds $(SECONDS)) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json) $(ARGS)
+
+crash-images: dev ## every image that a power cut may leave of the store (IMAGES=100000), to docs/soak/
+	@part=$$(mktemp); trap 'rm -f "$$part"' EXIT; \
+	  PYTHONPATH=tests $(BIN)/python -m crash.crash_images --images $(IMAGES) > "$$part" \
+	  || { cat "$$part"; exit 1; }; \
+	  cat "$$part" > docs/soak/crash-images.json
+	@echo docs/soak/crash-images.json
+
+planted: dev ## put known bugs into copies of the tree: what finds each (ARGS="--only NAME")
+	@$(BIN)/python tools/planted.py $(ARGS)
 
 docs: dev ## regenerate what the docs take from the code; fails in lint if it is not committed
 	$(BIN)/python tools/make_docs.py

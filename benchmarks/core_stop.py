@@ -12,7 +12,8 @@ from figures import Figure
 from grandpause.core.conductor import next_wake, step
 from grandpause.core.elements import Element, ElementTable
 from grandpause.core.model import CapKey, Caps, Power, Profile, Reply, Stage, Unit
-from grandpause.core.plan import Equipment, Order, Plan, Planner, RampRule
+from grandpause.core.plan import Equipment, Order, Plan, Planner
+from grandpause.core.ramp import RampRule
 from grandpause.core.stop import Answered, Begin, Claimed, Command, Event, Question, Stop, Tick, Timing
 
 NODES = 10_000

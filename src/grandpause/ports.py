@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from grandpause.core.memory import Memory
 from grandpause.core.model import Act, Interval, Power, Reply
@@ -53,8 +53,7 @@ class Finding:
     mend: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Sample(NamedTuple):
     """One value of one channel of a meter.
 
     Attributes:

@@ -13,7 +13,8 @@ from grandpause.core.ceiling import Ceiling, InForce
 from grandpause.core.elements import Element, ElementTable
 from grandpause.core.memory import Memory
 from grandpause.core.model import CapKey, Caps, Profile, Stage, Unit
-from grandpause.core.plan import LADDERS, Equipment, Order, Plan, Planner, RampRule, order_of
+from grandpause.core.plan import LADDERS, Equipment, Order, Plan, Planner, order_of
+from grandpause.core.ramp import RampRule
 from grandpause.core.statement.acts import Limit
 from grandpause.core.statement.charter import Ramp
 from grandpause.core.statement.scope import Scope, ScopeKind

@@ -12,8 +12,9 @@ import pytest
 from grandpause.core.elements import ElementTable
 from grandpause.core.evidence import by_meter
 from grandpause.core.model import Profile, Unit
-from grandpause.core.plan import Equipment, Order, Planner, RampRule
+from grandpause.core.plan import Equipment, Order, Planner
 from grandpause.core.proving import Prover, Question, Snapshot
+from grandpause.core.ramp import RampRule
 from grandpause.core.rendering import amount, visible, watts
 from grandpause.errors import FormError, TrustError
 from grandpause.verify.bundle import verify_bundle

@@ -9,7 +9,8 @@ from core.tables import element
 from core.virtual import plan_of
 from grandpause.core.elements import Element, ElementTable
 from grandpause.core.model import FULL_PPM, CapKey, Caps, Profile, Unit
-from grandpause.core.plan import Equipment, Order, Plan, Planner, RampRule
+from grandpause.core.plan import Equipment, Order, Plan, Planner
+from grandpause.core.ramp import RampRule
 
 PARTS = ("site", "hall:h1", "hall:h2", "tenant:t1")
 

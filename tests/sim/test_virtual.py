@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from grandpause.core.model import CapKey, Caps, NodeState, Outcome, Profile, Stage, Unit, VerdictWord
-from grandpause.core.plan import Order, RampRule
+from grandpause.core.plan import Order
+from grandpause.core.ramp import RampRule
 from grandpause.core.stop import Timing
 from grandpause.sim.fault_words import apply_faults
 from grandpause.sim.plant import Plant

@@ -99,7 +99,7 @@ async def test_arming_a_running_controller_goes_through_its_folder(folder: SiteF
     async with running(load_site_file(folder.site_file)) as controller:
 
         def armed() -> bool:
-            return controller.daemon.engine.decision.memory.armed
+            return controller.daemon.engine.controller.decision.memory.armed
 
         assert await asyncio.to_thread(run, ["site", "arm", site_file]) == 0
         assert armed()

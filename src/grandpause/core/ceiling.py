@@ -63,6 +63,25 @@ def ceiling(trusted: TrustedSet, *, site: str, now: Interval) -> Ceiling:
     return Ceiling(caps=lowest(each.limit.caps for each in in_force), in_force=in_force)
 
 
+def next_change(trusted: TrustedSet, *, site: str, now: Interval) -> int | None:
+    """Return after how many seconds time alone may change the ceiling, at the soonest; None if never.
+
+    Until then it is what it is now, unless a statement arrives or the clock is corrected.
+    """
+    waits = []
+    for entry in trusted.counting(Kind.LIMIT):
+        limit = entry.statement
+        assert isinstance(limit, Limit)
+        if limit.scope.reaches(site):
+            waits += [limit.start - now.latest, limit.until + 1 - now.earliest]
+    for entry in trusted.counting(Kind.LIFT):
+        lift = entry.statement
+        assert isinstance(lift, Lift)
+        for each in lift.suspends:
+            waits += [each.start - now.earliest, each.end + 1 - now.latest]
+    return min((each for each in waits if each > 0), default=None)
+
+
 def allowed(ceilings: Iterable[Ceiling], latch: Caps) -> Caps:
     """Return the lowest caps of every pinned charter and of the latch."""
     return lowest([*(each.caps for each in ceilings), latch])

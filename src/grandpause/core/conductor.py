@@ -95,6 +95,7 @@ def _begin(state: Stop, event: Begin, now_s: float) -> None:
         run = state.runs[name]
         if run.phase is not Phase.KEPT:
             run.residual = False
+            state.book.settle(name, now_s)
             _enter(state, run, Phase.KEPT)
     state.unbegun.clear()
     state.unbegun.extend(plan.cut)
@@ -114,6 +115,7 @@ def _begin_some(state: Stop, now_s: float) -> None:
 
 def _begin_cut(state: Stop, cut: Cut, claim: Power, now_s: float) -> None:
     run = state.runs[cut.element]
+    run.drop_w = cut.drop_w
     phase = run.phase
     if phase is Phase.KEPT:
         state.pending -= 1  # counted when the plan began; below it is counted by its phase
@@ -240,6 +242,13 @@ def _cue(state: Stop, run: NodeRun, cue: Cue, now_s: float, effects: list[Effect
 
 def _send(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> None:
     stage = run.ladder[run.rung]
+    ramp = state.plan.ramp if state.plan is not None else None
+    if ramp is not None:
+        again_s = state.book.grant(run.element, run.drop_w, ramp, now_s)
+        if again_s is not None:
+            _enter(state, run, Phase.WAITING)
+            _timer(state, run, Cue.DUE, again_s)
+            return
     if run.phase is not Phase.BACKOFF:
         run.rung_serial += 1
         run.rung_until = now_s + state.timing.rung_s[stage]
@@ -284,6 +293,7 @@ def _rest(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> Non
         run.outcome, run.detail = Outcome.CONFIRMED_BY_BMC, ""
     run.off_since = run.off_since or now_s
     run.rung_serial += 1
+    state.book.settle(run.element, now_s)
     _enter(state, run, Phase.OFF)
     if run.metered is not Power.ON:
         run.residual = False
@@ -301,6 +311,7 @@ def _climb(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> No
         _send(state, run, now_s, effects)
         return
     _enter(state, run, Phase.EXHAUSTED)
+    state.book.settle(run.element, now_s)
     run.rung_serial += 1
     if not run.residual:
         run.residual = True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -79,6 +80,7 @@ def algorithm_named(name: str) -> Algorithm:
     return ALGORITHMS[name]
 
 
+@lru_cache(maxsize=1_024)
 def _check_ed25519(public: bytes) -> None:
     if len(public) != 32:  # noqa: PLR2004
         raise StatementError(f"an Ed25519 public key has 32 bytes, not {len(public)}")

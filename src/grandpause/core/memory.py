@@ -100,10 +100,11 @@ def restarted(
     now: Interval,
     fresh_nonce: str,
 ) -> Memory:
-    """Return the memory after a restart: the latch clamped to the ceiling, the standby over, the nonce new.
+    """Return the memory after a restart: the latch clamped, the standby over, the nonce new.
 
     Args:
-        ceiling: the lowest caps of every pinned charter now; the latch never ends above it.
+        ceiling: the lowest caps of the latching limits in force; the latch never ends above them. Limits
+            that return by themselves bind beside the latch and never become part of it (ADR 0015).
 
     Raises:
         TrustError: wrong site or nonce, used already, too late, or a permission to disarm only.

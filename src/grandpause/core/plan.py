@@ -17,6 +17,7 @@ from grandpause.core.ceiling import Ceiling
 from grandpause.core.elements import Element, ElementTable
 from grandpause.core.memory import Memory
 from grandpause.core.model import FULL_PPM, SITE_PART, CapKey, Caps, Profile, Stage, Unit
+from grandpause.core.ramp import WINDOW_S, RampRule
 from grandpause.core.statement.charter import Ramp
 
 LADDERS: Final[Mapping[tuple[Profile, int], tuple[Stage, ...]]] = {
@@ -30,17 +31,6 @@ LADDERS: Final[Mapping[tuple[Profile, int], tuple[Stage, ...]]] = {
     (Profile.ADVERSARIAL, 2): (Stage.FORCE_OFF, Stage.OUTLET_OFF),
 }
 """Which stages take a node down, by profile and stop category; each is an escalation of the last."""
-
-_WINDOW_S: Final = 60
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RampRule:
-    """The most that the site may drop (or raise) at once and within any minute; None: no bound."""
-
-    watts_per_minute: int | None = None
-    watts_per_step: int | None = None
-    step_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +49,15 @@ class Equipment:
 
 
 class Cut(NamedTuple):
-    """One element to take down: from ``slot_s`` seconds after the start, by these stages in turn."""
+    """One element to take down: from ``slot_s`` seconds after the start, by these stages in turn.
+
+    ``drop_w`` is how many watts fall with it, at most.
+    """
 
     element: str
     slot_s: float
     ladder: tuple[Stage, ...]
+    drop_w: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +93,7 @@ class Plan:
         floor_reached: a watts cap lies below what remains with every element off.
         unknown_parts: halls or tenants that a cap names and this site does not have.
         ramp_broken: elements whose single drop exceeds the ramp's step or minute.
+        ramp: what the conductor has to keep to while devices are late; None: no bound, or overridden.
     """
 
     order: Order
@@ -109,6 +104,7 @@ class Plan:
     floor_reached: bool
     unknown_parts: tuple[str, ...]
     ramp_broken: tuple[str, ...]
+    ramp: RampRule | None = None
 
     @property
     def last_slot_s(self) -> float:
@@ -157,6 +153,7 @@ class Planner:
         self._table = table
         self._equipment = equipment
         self._ramp = ramp
+        self._bounded = ramp.watts_per_minute is not None or ramp.watts_per_step is not None
         self._protected_w = protected_w
         # Highest priority first; within one priority the table's order keeps rows and racks together.
         self._ranked = sorted(table.elements, key=lambda each: -equipment[each.id].priority)
@@ -198,10 +195,11 @@ class Planner:
             keep=keep,
             cut=tuple(cut),
             target_w=self._off_w + sum(by_id[each].rated_w - by_id[each].off_w for each in keep),
-            blocked=tuple(element for element, _, ladder in cut if not ladder),
+            blocked=tuple(each.element for each in cut if not each.ladder),
             floor_reached=floor_reached,
             unknown_parts=unknown,
             ramp_broken=broken,
+            ramp=self._ramp if self._bounded and not order.ramp_override else None,
         )
 
     def _budgets(self, caps: Caps) -> tuple[dict[CapKey, int], bool, tuple[str, ...]]:
@@ -251,9 +249,11 @@ class Planner:
         """Give every element the earliest moment that keeps each step and each minute within the ramp."""
         ladders = self._ladders(order)
         minute, step = self._ramp.watts_per_minute, self._ramp.watts_per_step
-        if order.ramp_override or (minute is None and step is None):
+        if order.ramp_override or not self._bounded:
             names = [each.id for each in cut]
-            return list(map(Cut._make, zip(names, repeat(0.0), map(ladders.__getitem__, names)))), ()
+            return list(
+                map(Cut._make, zip(names, repeat(0.0), map(ladders.__getitem__, names), repeat(0)))
+            ), ()
         result = []
         broken = []
         recent: deque[tuple[float, int]] = deque()
@@ -265,17 +265,17 @@ class Planner:
                 broken.append(element.id)
             if step is not None and in_step and in_step + drop > step:
                 now, in_step = now + self._ramp.step_s, 0
-            while recent and recent[0][0] <= now - _WINDOW_S:
+            while recent and recent[0][0] <= now - WINDOW_S:
                 in_minute -= recent.popleft()[1]
             while minute is not None and recent and in_minute + drop > minute:
                 past, watts = recent.popleft()
                 in_minute -= watts
-                if past + _WINDOW_S > now:
-                    now, in_step = past + _WINDOW_S, 0
+                if past + WINDOW_S > now:
+                    now, in_step = past + WINDOW_S, 0
             recent.append((now, drop))
             in_minute += drop
             in_step += drop
-            result.append(Cut(element.id, now, ladders[element.id]))
+            result.append(Cut(element.id, now, ladders[element.id], drop))
         return result, tuple(broken)
 
     def _ladders(self, order: Order) -> dict[str, tuple[Stage, ...]]:

@@ -96,6 +96,7 @@ class Prover:
         self.paths = meter_paths(table)
         it_paths = [each for each in self.paths if each.measures is Measures.IT]
         self._bounds = {path.name: [self._bounds_of(each) for each in path.components] for path in it_paths}
+        self._finest_first = sorted(it_paths, key=lambda each: -len(each.components))
         self._pairs: list[_Pair] = [
             (one, other, blocks(one, other)) for one, other in combinations(it_paths, 2)
         ]
@@ -165,17 +166,21 @@ class Prover:
     ) -> dict[str, Power]:
         """Return what each element's own component shows, the finest path first."""
         result: dict[str, Power] = {}
-        it_paths = [each for each in paths if each.measures is Measures.IT]
-        for path in sorted(it_paths, key=lambda each: -len(each.components)):
+        for path in self._finest_first:
+            if path not in paths:
+                continue
             watts = usable[path.name]
             for component, most_off, least_on in self._bounds[path.name]:
-                total = sum([watts[channel] for channel in component.channels])
+                channels, elements = component.channels, component.elements
+                total = watts[channels[0]]
+                for channel in channels[1:]:
+                    total += watts[channel]
                 power = Power.UNKNOWN
                 if total <= most_off and total < least_on:
                     power = Power.OFF
-                elif total >= least_on and len(component.elements) == 1:
+                elif total >= least_on and len(elements) == 1:
                     power = Power.ON
-                for element in component.elements:
+                for element in elements:
                     if result.get(element, Power.UNKNOWN) is Power.UNKNOWN:
                         result[element] = power
         return result
@@ -206,7 +211,7 @@ class Prover:
     ) -> list[_Complaint]:
         """Return what of the caps the two agreeing paths do not show to be kept."""
         complaints = []
-        elements = self._elements(pair[:2], usable)
+        elements = self._elements(pair[:2], usable) if question.caps else {}
         uncovered = [each for each in self.table.by_id if each not in pair[0].covered]
         if uncovered:
             complaints.append(_Complaint(f"no meter covers {_names(uncovered)}"))
@@ -303,14 +308,18 @@ def _problem(
     fresh = [each for each in snapshots if each.at_s >= oldest_s]
     if len({each.at_s for each in fresh}) < LEAST_SAMPLES:
         return _Complaint(f"meter {row.id} has fewer than {LEAST_SAMPLES} readings in {question.window_s} s")
+    wanted = row.channels.keys()
     for each in fresh[-LEAST_SAMPLES:]:
+        if row.signed and each.signed_by != row.owner:
+            return _Complaint(f"meter {row.id} is not signed by {row.owner}")
+        shown = each.watts.values()
+        if each.watts.keys() == wanted and None not in shown and any(shown):
+            continue  # the usual case, without a look at each channel
         empty = next((channel for channel in row.channels if each.watts.get(channel) is None), None)
         if empty is not None:
             return _Complaint(f"meter {row.id} has no value on channel {empty}")
         if not any(each.watts[channel] for channel in row.channels):
             return _Complaint(f"meter {row.id} reads 0 W everywhere, which proves nothing")
-        if row.signed and each.signed_by != row.owner:
-            return _Complaint(f"meter {row.id} is not signed by {row.owner}")
     return None
 
 

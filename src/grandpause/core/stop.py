@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from grandpause.core.model import Act, Outcome, Power, Reply, Stage, VerdictWord
 from grandpause.core.plan import Cut, Plan
+from grandpause.core.ramp import RampBook
 
 
 class Phase(StrEnum):
@@ -217,6 +218,7 @@ class NodeRun:
     rung_serial: int = 0
     rung_until: float = 0.0
     due_s: float = 0.0
+    drop_w: int = 0
     outcome: Outcome = Outcome.UNKNOWN
     detail: str = ""
     claim: Power = Power.UNKNOWN
@@ -253,6 +255,7 @@ class Stop:
         unbegun: cuts of the plan that no step has come to yet; every step takes some of them.
         claims: what the nodes said of their power when the plan began.
         timers: a heap of (when, order, node, cue, serial).
+        book: what the ramp has charged; it outlives a plan and a stop.
     """
 
     timing: Timing
@@ -268,6 +271,7 @@ class Stop:
     claims: Mapping[str, Power] = field(default_factory=dict)
     timers: list[tuple[float, int, NodeRun, Cue, int]] = field(default_factory=list)
     timer_count: int = 0
+    book: RampBook = field(default_factory=RampBook)
 
     @property
     def stage(self) -> Stage | None:

@@ -32,6 +32,25 @@ class TimeKeeper:
     _anchor_wall_s: float | None = None
     _anchor_monotonic_s: float = 0.0
     _earliest: int = 0
+    _ahead_s: float = 0.0
+
+    @property
+    def anchor(self) -> tuple[float, float] | None:
+        """The first look: (wall clock in Unix seconds, boot-time seconds); None before it."""
+        if self._anchor_wall_s is None:
+            return None
+        return self._anchor_wall_s, self._anchor_monotonic_s
+
+    def resume(self, anchor: tuple[float, float], *, wall_s: float, monotonic_s: float) -> None:
+        """Go on from the first look of an earlier process of the same boot of the machine.
+
+        A restart of the process is then no moment at which the wall clock is believed anew: one that is
+        ahead is a doubt, which moves ``latest`` alone.
+        """
+        self._anchor_wall_s, self._anchor_monotonic_s = anchor
+        passed = monotonic_s - self._anchor_monotonic_s
+        ahead_s = wall_s - (self._anchor_wall_s + passed)
+        self._ahead_s = ahead_s if ahead_s > self.error_s + passed * DRIFT_PPM / 1_000_000 else 0.0
 
     def observe(self, *, wall_s: float, monotonic_s: float) -> Interval:
         """Return the interval at this moment.
@@ -55,5 +74,5 @@ class TimeKeeper:
             self.stepped = True
         # At a boot with a clock that is behind what was stored, both may be true: keep both.
         self._earliest = max(self._earliest, int(expected - doubt))
-        latest = max(int(expected + doubt) + 1, self.floor_s, self._earliest)
+        latest = max(int(expected + doubt + self._ahead_s) + 1, self.floor_s, self._earliest)
         return Interval(earliest=self._earliest, latest=latest)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from grandpause.core.envelope import Envelope, Kind, Signature, parse
@@ -26,7 +27,15 @@ from grandpause.errors import TrustError
 MAX_WAITING: Final = 1_000
 """Statements kept for charter versions that are not known here yet; further ones are refused."""
 MAX_SIGNATURES: Final = 256
+OPENED: Final = 128
+"""Envelopes whose decoded form is remembered: at most 8 MiB of bytes."""
 SignatureCheck: TypeAlias = Callable[[PublicKey, bytes, bytes], bool]
+
+
+_TOO_LATE: Final = {
+    False: "complete only after its void_after",
+    True: "complete only after its void_after: if it is in force elsewhere, name its file in the site file",
+}
 
 
 class Standing(StrEnum):
@@ -59,6 +68,7 @@ class Entry:
         unverified: signatures of keys that no known charter holds.
         completed: when its quorum was first seen complete here; None while it is not.
         place: its place in the log of record; None without a log.
+        installed: whether the operator installed it as a file of the site.
         why: what is missing, in words; empty where it counts.
     """
 
@@ -71,6 +81,7 @@ class Entry:
     why: str
     completed: Interval | None
     place: LogPlace | None
+    installed: bool = False
 
     @property
     def dated(self) -> int | None:
@@ -104,6 +115,8 @@ class TrustedSet:
         self.charter_id = charter_id
         self._check = check
         self._entries: dict[str, Entry] = {}
+        self._sorted: tuple[Entry, ...] | None = None
+        self._counting: dict[Kind, tuple[Entry, ...]] = {}
         self._charters: dict[int, dict[str, Charter]] = {}
 
     @property
@@ -121,7 +134,9 @@ class TrustedSet:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """Every statement held, in the order of their names."""
-        return tuple(self._entries[name] for name in sorted(self._entries))
+        if self._sorted is None:
+            self._sorted = tuple(self._entries[name] for name in sorted(self._entries))
+        return self._sorted
 
     def entry(self, name: str) -> Entry | None:
         """Return the statement of this name."""
@@ -133,24 +148,32 @@ class TrustedSet:
 
     def counting(self, kind: Kind) -> tuple[Entry, ...]:
         """Return the statements of ``kind`` that count now."""
-        return tuple(
-            each
-            for each in self.entries
-            if each.standing is Standing.COUNTS and each.envelope.kind is kind and not self._barred(each)
-        )
+        found = self._counting.get(kind)
+        if found is None:
+            found = self._counting[kind] = tuple(
+                each
+                for each in self.entries
+                if each.standing is Standing.COUNTS and each.envelope.kind is kind and not self._barred(each)
+            )
+        return found
 
-    def admit(self, data: bytes, *, now: Interval, place: LogPlace | None = None) -> Admission:
+    def admit(
+        self, data: bytes, *, now: Interval, place: LogPlace | None = None, installed: bool = False
+    ) -> Admission:
         """Verify ``data`` as a charter or act of this charter and add it to the set.
 
         An act whose quorum is not complete is kept as pending; one of a version that is not known
         here waits. An expired limit or permit is admitted too, so that the set only grows.
 
+        Args:
+            installed: the operator put this charter into the site file: its void_after, which guards
+                against a version that somebody withheld, is not judged (ADR 0016).
+
         Raises:
             StatementError: the bytes are no acceptable statement.
             TrustError: another charter's; no valid signature of a key of the charter; beyond its power.
         """
-        envelope = parse(data)
-        statement = decode(envelope)
+        envelope, statement = opened(data)
         if isinstance(statement, Status | Reading | Evidence):
             raise TrustError(f"a {envelope.kind} is no act: it changes nothing here", where="envelope")
         self._check_charter_id(envelope, statement)
@@ -167,12 +190,13 @@ class TrustedSet:
             why="",
             completed=old.completed if old else None,
             place=place or (old.place if old else None),
+            installed=installed or (old is not None and old.installed),
         )
         judged = self._judged(entry, now)
         if old is None:
             self._check_worth_keeping(judged)
         changed = old is None or judged != old
-        self._entries[name] = judged
+        self._keep(judged)
         if judged.standing is Standing.COUNTS and isinstance(statement, Charter):
             self._grow_chain(now)
         judged = self._entries[name]
@@ -276,8 +300,9 @@ class TrustedSet:
         done = replace(entry, completed=entry.completed or now)
         void_after = getattr(statement, "void_after", None)
         first = isinstance(statement, Charter) and statement.version == 1
-        if void_after is not None and done.dated is not None and done.dated > void_after and not first:
-            return replace(done, standing=Standing.VOID, why="complete only after its void_after")
+        spared = first or entry.installed
+        if void_after is not None and done.dated is not None and done.dated > void_after and not spared:
+            return replace(done, standing=Standing.VOID, why=_TOO_LATE[isinstance(statement, Charter)])
         barred = self._barred(entry)
         return replace(done, standing=Standing.VOID if barred else Standing.COUNTS, why=barred)
 
@@ -300,18 +325,35 @@ class TrustedSet:
                     versions = self._charters.setdefault(entry.statement.version, {})
                     if entry.name not in versions:
                         versions[entry.name] = entry.statement
+                        self._counting.clear()  # what is barred hangs on the versions
                         grown = True
             for entry in self.entries:
                 if entry.standing is not Standing.COUNTS:
                     grown |= self._judge_again(entry, now)
+
+    def _keep(self, entry: Entry) -> None:
+        self._entries[entry.name] = entry
+        self._sorted = None
+        self._counting.clear()
 
     def _judge_again(self, entry: Entry, now: Interval) -> bool:
         try:
             judged = self._judged(entry, now)
         except TrustError as refusal:
             judged = replace(entry, standing=Standing.VOID, why=str(refusal))
-        self._entries[entry.name] = judged
+        self._keep(judged)
         return judged.standing is Standing.COUNTS and isinstance(judged.statement, Charter)
+
+
+@lru_cache(maxsize=OPENED)
+def opened(data: bytes) -> tuple[Envelope, Statement]:
+    """Return what an envelope says, trusting nothing of it.
+
+    The last ones are remembered, since the same bytes come again: by several feeds, and from the disk at
+    every boot. A pure function of the bytes; what it returns cannot be changed.
+    """
+    envelope = parse(data)
+    return envelope, decode(envelope)
 
 
 def verified_signers(
@@ -348,8 +390,7 @@ def charter_id_of(data: bytes) -> str:
 
 def charter_named_by(data: bytes) -> str | None:
     """Return the id of the charter that an envelope belongs to; None for a later charter version."""
-    envelope = parse(data)
-    statement: Statement = decode(envelope)
+    envelope, statement = opened(data)
     if isinstance(statement, Charter):
         return envelope.name if statement.version == 1 else None
     if isinstance(statement, Status | Reading | Evidence):
@@ -394,5 +435,4 @@ def _by_its_controllers(entry: Entry, declaration: Declaration) -> bool:
 
 def decode_only(data: bytes) -> tuple[Envelope, Statement]:
     """Return what an envelope says, trusting nothing of it: for showing, never for acting."""
-    envelope = parse(data)
-    return envelope, decode(envelope)
+    return opened(data)

@@ -16,9 +16,10 @@ from grandpause.core.conductor import next_wake, prepare, step
 from grandpause.core.elements import Element, ElementTable, Measures, MeterRow
 from grandpause.core.evidence import NodeReport, report_of
 from grandpause.core.model import Act, Power, Reply, Stage, VerdictWord
-from grandpause.core.plan import Equipment, Order, Plan, Planner, RampRule
+from grandpause.core.plan import Equipment, Order, Plan, Planner
 from grandpause.core.proving import Proof, Prover, Snapshot
 from grandpause.core.proving import Question as ProofQuestion
+from grandpause.core.ramp import RampRule
 from grandpause.core.stop import (
     Alarm,
     Answered,

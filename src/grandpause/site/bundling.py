@@ -1,6 +1,7 @@
 """Writes the evidence of one stop as a bundle: a directory that a stranger can verify. (spec/evidence.md)
 
-The directory is written under a temporary name, synced and renamed, so that a bundle is whole or absent.
+The directory is written under a temporary name, synced with every directory in it, and renamed, so that a
+bundle is whole or absent.
 """
 
 from __future__ import annotations
@@ -97,14 +98,22 @@ def write_bundle(directory: Path, content: Mapping[str, bytes]) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+        # A synced file whose name was not synced can be gone: every directory, from the inside out.
+        for inner, _, _ in os.walk(part, topdown=False):
+            _sync_directory(Path(inner))
         part.rename(directory)
-        descriptor = os.open(directory.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync_directory(directory.parent)
+        _sync_directory(directory.parent.parent)  # where the first bundle has made the directory of all
     except OSError as cause:
         raise StoreError(f"the bundle could not be written: {cause}", where=str(directory)) from cause
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _evidence(

@@ -17,6 +17,7 @@ from grandpause.core.metering import complete_sums
 from grandpause.core.model import Power, VerdictWord
 from grandpause.core.plan import Plan, Planner
 from grandpause.core.proving import Proof, Prover, Question
+from grandpause.core.ramp import WINDOW_S, RampBook
 from grandpause.core.stop import (
     Alarm,
     Begin,
@@ -93,7 +94,7 @@ class Controller:
         self.elements = tuple(prover.table.by_id)
         self.decision: Decision = keeper.decide()
         self.plan: Plan | None = None
-        self.stop = self._fresh_stop(timing)
+        self.stop = self._fresh_stop(timing, RampBook())
         self.proof: Proof | None = None
         self.proof_at_s = 0
         self.began_wall_s = 0
@@ -142,7 +143,7 @@ class Controller:
         self.plan = plan = self._planner.plan(decision.order, standby=memory.standby, known_off=known_off)
         if not (memory.armed and decision.binds):
             if self.stop.plan is not None:
-                self.stop = self._fresh_stop(self.stop.timing)
+                self.stop = self._fresh_stop(self.stop.timing, self.stop.book)
             return [*moves, Ended()]
         if self.stop.plan is None:
             self.seen.remember_before()
@@ -225,8 +226,8 @@ class Controller:
         metered = self.proof.elements if self.proof else {}
         return [report_of(run, metered.get(name, Power.UNKNOWN)) for name, run in self.stop.runs.items()]
 
-    def _fresh_stop(self, timing: Timing) -> Stop:
-        stop = Stop(timing)
+    def _fresh_stop(self, timing: Timing, book: RampBook) -> Stop:
+        stop = Stop(timing, book=book)
         prepare(stop, self.elements)
         return stop
 
@@ -253,7 +254,9 @@ class Controller:
             ladder_s = max(
                 (sum(timing.rung_s[stage] for stage in each.ladder) for each in plan.cut), default=0.0
             )
-            left_s = plan.last_slot_s + ladder_s + timing.settle_s + self._window_s
+            # Under a ramp a node gives its watts free a minute after it is down, not after its command.
+            slowest = 1.0 + ladder_s / WINDOW_S if plan.ramp is not None else 1.0
+            left_s = plan.last_slot_s * slowest + ladder_s + timing.settle_s + self._window_s
         if stop.plan is None or stop.deadline_s is None or stop.alarmed or self._verdict_given is not None:
             return now_s + left_s
         return min(stop.deadline_s, now_s + left_s)

@@ -34,7 +34,8 @@ from grandpause.site.inbox import Inbox
 from grandpause.site.keeper import Keeper
 from grandpause.site.observer import Observer
 from grandpause.site.sitefile import SiteFile
-from grandpause.site.status import status_of
+from grandpause.site.status import status_of, write_whole
+from grandpause.site.watchdog import feed_watchdog
 from grandpause.site.wiring import Devices, open_devices
 from grandpause.stores.sqlite import SqliteStore
 
@@ -86,6 +87,7 @@ class SiteDaemon:
         self._control = Control(site.identity.state / "control")
         self._opened: AsyncExitStack
         self._unwritten: list[JournalLine] = []
+        self._status_problem = ""
         self._prover = Prover(site.table)
         self._store: Store
         self._devices: Devices
@@ -137,28 +139,32 @@ class SiteDaemon:
         """Work until cancelled, or until our own fault ends it."""
         work = [self.engine.run(), self._receive(), self._obey_control(), self._say()]
         tasks = [asyncio.create_task(each) for each in work]
-        preparing = asyncio.create_task(self._prepare())
+        beside = [
+            asyncio.create_task(each)
+            for each in (self._prepare(), feed_watchdog(os.environ, tell=self._note))
+        ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 if not task.cancelled():
                     task.result()
         finally:
-            for task in (*tasks, preparing):
+            for task in (*tasks, *beside):
                 task.cancel()
-            await asyncio.gather(*tasks, preparing, return_exceptions=True)
+            await asyncio.gather(*tasks, *beside, return_exceptions=True)
             self._write_notes()
             self.write_status()
 
     def write_status(self) -> None:
-        """Write ``state/status.json``, whole or not at all."""
+        """Write ``state/status.json``, whole or not at all; one that cannot be written ends nothing."""
         value = status_of(
             self.site, self.controller, now_s=self._clock.wall_s(), bundle=str(self.bundle or "")
         )
         path = self.site.identity.state / "status.json"
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(value, indent=2), encoding="utf-8")
-        part.replace(path)
+        problem = write_whole(path, json.dumps(value, indent=2))
+        if problem and not self._status_problem:
+            self._note("status", problem)
+        self._status_problem = problem
 
     async def _prepare(self) -> None:
         for problem in await self._devices.prepare(within_s=self.site.timing.command_s):
@@ -318,9 +324,13 @@ def take_lock(state: Path) -> IO[str]:
         raise UsageError(
             "another controller runs on this state directory", where=str(state), hint="grandpause site status"
         ) from cause
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()
+    try:
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+    except OSError as cause:
+        file.close()
+        raise StoreError(f"the lock could not be written: {cause}", where=str(state)) from cause
     return file
 
 
@@ -334,6 +344,7 @@ def open_keeper(site: SiteFile, store: Store, clock: Clock) -> Keeper:
         fresh_nonce=lambda: secrets.token_hex(NONCE_BYTES),
         charters=[(each.id, [_read(path) for path in each.files]) for each in site.charters],
         elements=site.table.by_id,
+        boot_id=clock.boot_id() if isinstance(clock, SystemClock) else "",
     )
 
 

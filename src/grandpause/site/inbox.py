@@ -101,12 +101,13 @@ class Inbox:
         return admission
 
     def _refuse(self, name: str, reason: str) -> None:
-        self._move(name, REFUSED)
+        """Write down why, then move: a crash in between leaves the file, which is refused again."""
         short = name if len(os.fsencode(name)) <= MOST_NAME_BYTES else sha256(os.fsencode(name)).hexdigest()
         try:
             (self.directory / REFUSED / f"{short}.reason.txt").write_text(f"{reason}\n", encoding="utf-8")
         except OSError as problem:
             self._tell(f"{name!r} was refused ({reason}), which could not be written down: {problem}")
+        self._move(name, REFUSED)
 
     def _move(self, name: str, folder: str) -> None:
         """Move a file; one that cannot be moved stays, is left alone until it changes, and is told of."""
@@ -130,9 +131,17 @@ def read_bounded(path: Path) -> bytes | None:
 
 
 def deliver(directory: Path, name: str, data: bytes) -> Path:
-    """Put a statement into an inbox by atomic rename; return its path there."""
+    """Put a statement into an inbox by atomic rename, durable when this returns; return its path there."""
     part = directory / f".{name}.part"
-    part.write_bytes(data)
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
     target = directory / name
     part.replace(target)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
     return target

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from grandpause.core.ceiling import Ceiling, InForce, allowed, ceiling
+from grandpause.core.ceiling import Ceiling, InForce, allowed, ceiling, next_change
 from grandpause.core.envelope import Kind
 from grandpause.core.keys import PublicKey
 from grandpause.core.memory import Memory, disarmed, latched, restarted
-from grandpause.core.model import Caps, Interval
+from grandpause.core.model import Caps, Interval, lowest
 from grandpause.core.plan import Order, order_of
 from grandpause.core.statement.acts import Restart, RestartPurpose
 from grandpause.core.statement.facts import Reading
@@ -24,6 +24,7 @@ from grandpause.ports import Clock, JournalLine, Store, StoredStatement
 
 SEEN_EVERY_S = 60
 _SEEN = "seen_s"
+_FIRST_LOOK = "first_look"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class Keeper:
         fresh_nonce: Callable[[], str],
         sets: Sequence[TrustedSet],
         memory: Memory,
+        boot_id: str = "",
     ) -> None:
         """Take what was loaded; use ``boot`` instead."""
         self.site = site
@@ -75,6 +77,11 @@ class Keeper:
         self._time = {
             each.charter_id: TimeKeeper(error_s=each.newest.clock_error_s, floor_s=floor) for each in sets
         }
+        self._boot_id = boot_id
+        first_look = _first_look(store.value(_FIRST_LOOK), boot_id, now_s=clock.monotonic_s())
+        if first_look is not None:
+            for each in self._time.values():
+                each.resume(first_look, wall_s=clock.wall_s(), monotonic_s=clock.monotonic_s())
 
     @classmethod
     def boot(
@@ -88,6 +95,7 @@ class Keeper:
         charters: Iterable[tuple[str, Sequence[bytes]]],
         elements: Iterable[str],
         check: SignatureCheck = PublicKey.verifies,
+        boot_id: str = "",
     ) -> Keeper:
         """Load everything, and write the new nonce before anything else happens.
 
@@ -96,6 +104,8 @@ class Keeper:
             elements: ids of every element, for the standby after a loss of state: all may stay on
                 until they are seen to be off.
             check: how signatures are checked (see ``TrustedSet``).
+            boot_id: names this boot of the machine, so that a restart of the process alone goes on in
+                time from where the last one was; empty where nothing names it.
 
         Raises:
             TrustError: a charter file is not the pinned charter, or does not count.
@@ -122,6 +132,7 @@ class Keeper:
             fresh_nonce=fresh_nonce,
             sets=sets,
             memory=memory,
+            boot_id=boot_id,
         )
         keeper._commit(
             memory, statements=installed, journal=[keeper.line(code, "", text) for code, text in lines]
@@ -182,6 +193,12 @@ class Keeper:
             memory=memory,
             order=order_of(ceilings, memory, caps),
         )
+
+    def next_change_s(self) -> int | None:
+        """Return after how many seconds time alone may change what holds; None if never."""
+        now = self._now()
+        waits = [next_change(each, site=self.site, now=now[name]) for name, each in self._sets.items()]
+        return min((each for each in waits if each is not None), default=None)
 
     def arm(self) -> None:
         """Let commands be sent from now on. A logged act."""
@@ -259,7 +276,8 @@ class Keeper:
             restart,
             site=self.site,
             controller=self.controller,
-            ceiling=allowed(self._ceilings(), Caps()),
+            # Limits that return by themselves never touch the latch: they bind beside it (ADR 0015).
+            ceiling=lowest(each.limit.caps for each in self._in_force() if each.latches),
             now=next(iter(self._now().values())),
             fresh_nonce=self._fresh_nonce(),
         )
@@ -301,11 +319,22 @@ class Keeper:
         journal: Sequence[JournalLine] = (),
     ) -> None:
         seen = max(self._seen_s, min(each.earliest for each in self._now().values()))
-        self._store.commit(
-            statements=statements, memory=memory, values={_SEEN: str(seen).encode()}, journal=journal
-        )
+        values = {_SEEN: str(seen).encode()}
+        anchor = next(iter(self._time.values())).anchor
+        if self._boot_id and anchor:
+            values[_FIRST_LOOK] = f"{self._boot_id} {anchor[0]!r} {anchor[1]!r}".encode()
+        self._store.commit(statements=statements, memory=memory, values=values, journal=journal)
         self._seen_s = seen
         self.memory = memory
+
+
+def _first_look(stored: bytes | None, boot_id: str, *, now_s: float) -> tuple[float, float] | None:
+    """Return the first look at both clocks that another process of this boot had; None: there was none."""
+    if stored is None or not boot_id:
+        return None
+    boot, wall, monotonic = stored.decode().split()
+    looked_s = float(monotonic)
+    return (float(wall), looked_s) if boot == boot_id and looked_s <= now_s else None
 
 
 def _load_sets(
@@ -325,7 +354,7 @@ def _load_sets(
         for each in stored:
             if each.charter == charter_id:
                 trusted.admit(each.data, now=each.admitted)
-        new = [data for data in files if trusted.admit(data, now=now).changed]
+        new = [data for data in files if trusted.admit(data, now=now, installed=True).changed]
         installed += [StoredStatement(charter=charter_id, data=data, admitted=now) for data in new]
         sets.append(trusted)
     return sets, installed

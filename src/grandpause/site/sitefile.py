@@ -13,7 +13,8 @@ from pathlib import Path
 
 from grandpause.core.elements import ElementTable, Measures, MeterRow
 from grandpause.core.model import Stage
-from grandpause.core.plan import Equipment, RampRule
+from grandpause.core.plan import Equipment
+from grandpause.core.ramp import RampRule
 from grandpause.core.stop import Timing
 from grandpause.errors import SiteFileError, StatementError
 from grandpause.site.parts import (

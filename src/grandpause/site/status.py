@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from grandpause.core.evidence import totals
@@ -62,3 +63,14 @@ def status_of(site: SiteFile, controller: Controller, *, now_s: int, bundle: str
         "warning": SECRET_RETURNS,
         "charters_forked": [each.charter_id for each in controller.keeper.charters if each.forked],
     }
+
+
+def write_whole(path: Path, text: str) -> str:
+    """Replace a file by its new text, or leave it as it was and return why; empty: it was written."""
+    part = path.with_suffix(".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as problem:
+        return f"{path.name} could not be written: {problem}"
+    return ""

@@ -1,0 +1,399 @@
+"""One simulated site: machines, network, disk, clock, and the controller's lives."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from grandpause.core.model import Caps, Profile, Stage, VerdictWord
+from grandpause.core.plan import Equipment, Planner
+from grandpause.core.proving import Proof, Prover
+from grandpause.core.ramp import RampRule
+from grandpause.core.stop import Timing
+from grandpause.errors import StoreError
+from grandpause.sim.world import invariants
+from grandpause.sim.world.clock import MachineClock
+from grandpause.sim.world.disk import Content, Disk, PowerCut
+from grandpause.sim.world.hall import RATED_W, Hall, Machine
+from grandpause.sim.world.ledger import Ledger
+from grandpause.sim.world.network import Network
+from grandpause.sim.world.people import Posted
+from grandpause.sim.world.process import SWEEP_S, Process
+from grandpause.sim.world.settings import Fault
+from grandpause.site.controller import Controller
+from grandpause.site.keeper import Decision, Keeper
+
+if TYPE_CHECKING:
+    from grandpause.sim.world.world import World
+
+WINDOW_S: Final = 300
+WATCHDOG_S: Final = 60.0
+"""After so long without a sign of life the supervisor tells people (and starts the controller anew)."""
+HONEST_S: Final = 10.0
+"""The stated error of the wall clock in the operator's charter."""
+_TOLD_LATE_S: Final = 3 * SWEEP_S
+_FORCE_S: Final = 8.0
+
+
+class SimSite:
+    """One site.
+
+    Attributes:
+        process: the controller's present life; None while it is down.
+        caps: what it last said is allowed; what people count on while it is down.
+        exceeding_s: since when the machines really use more than that; None if they do not.
+        in_flight: the envelope that the controller was taking when it ended.
+        images: old images of the disk, with what the ledger said then.
+    """
+
+    def __init__(self, world: World, number: int, chance: random.Random) -> None:
+        self.world = world
+        self.id = f"site-{number}"
+        self.chance = chance
+        settings = world.settings
+        self.hall = Hall(elements=settings.elements, halls=2, chance=chance, dropped=self._dropped)
+        self.network = Network(chance, settings.faults)
+        self.disk = Disk()
+        drift = chance.uniform(-100, 100) if world.strikes(Fault.CLOCK_DRIFT) else 0.0
+        off = chance.uniform(-9, 9) if world.strikes(Fault.CLOCK_ERROR) else 0.0
+        self.clock = MachineClock(lambda: world.now_s, off_s=off, drift_ppm=drift)
+        self.timing = _timing(chance)
+        self.ramp = RampRule(
+            watts_per_minute=chance.choice((None, None, 60_000, 200_000)),
+            watts_per_step=chance.choice((None, 20_400, 61_200)),
+        )
+        self.ledger = Ledger(self.id)
+        self.images: deque[tuple[Content, Ledger]] = deque(maxlen=4)
+        self.names: dict[str, str] = {}
+        self.table = self.hall.table(self.names)
+        self.prover = Prover(self.table)
+        self.planner = self._make_planner()
+        self.process: Process | None = None
+        self.caps = Caps()
+        self.nonce = ""
+        self.exceeding_s: float | None = None
+        self.in_flight: tuple[Posted, tuple[str, ...]] | None = None
+        self.arming = False
+        self.meters_stirred = False
+        self.booted_s = 0.0
+        self.clock_honest = True
+        self.broken = False
+        self.adversarial = False
+        self.alarmed_s = -1.0
+        self.unproven = False
+        self.silent = False
+        self.proven = False
+        self._overridden_s = -1.0
+        self._drops: deque[tuple[float, int]] = deque()
+
+    @property
+    def clock_right(self) -> bool:
+        """Whether the wall clock keeps its stated error just now."""
+        return abs(self.clock.off_s) <= HONEST_S
+
+    # The controller's lives.
+
+    def boot(self, _a: object = None, _b: object = None) -> None:
+        """Start the machine and its controller."""
+        if self.process is not None:
+            return
+        world = self.world
+        self.clock.boot()
+        self.booted_s = world.now_s
+        self.clock_honest = self.clock_right
+        self.ledger.doubtful |= self.clock.off_s > HONEST_S
+        self.disk.commands.clear()
+        try:
+            keeper = Keeper.boot(
+                site=self.id,
+                controller="controller-a",
+                store=self.disk,
+                clock=self.clock,
+                fresh_nonce=world.fresh_nonce,
+                charters=world.people.files(),
+                elements=self.hall.machines,
+                check=world.table.check,
+            )
+            for each in world.people.agreed:
+                self.ledger.hear(each, each.signers, world.now_s, installed=True)
+            self._own_up(keeper)
+            invariants.nothing_acknowledged_lost(keeper.memory, keeper.charters, self.ledger)
+            controller = Controller(
+                keeper=keeper,
+                planner=self.planner,
+                prover=self.prover,
+                clock=self.clock,
+                timing=self.timing,
+                window_s=WINDOW_S,
+                operator="operator",
+            )
+            self.process = Process(self, controller)
+            self.hall.changed = dict(self.hall.machines)
+            self.silent = False
+            world.note(self, f"boots, wall clock off by {self.clock.off_s:.0f} s")
+            self.process.start()
+        except PowerCut:
+            self.power_fails()
+        except StoreError as fault:
+            self.ends(fault)
+
+    def power_fails(self) -> None:
+        """The controller's machine loses power; it comes back."""
+        self._stop("loses power")
+        self.world.push(self.world.now_s + self.chance.uniform(20, 400), self.boot, None, None)
+
+    def ends(self, fault: StoreError) -> None:
+        """The controller ends by its own fault; its supervisor starts it again if the disk is sound."""
+        self._stop(f"ends: {fault}")
+        if self.disk.damaged:
+            self.broken = True
+        else:
+            self.world.push(self.world.now_s + 5.0, self.boot, None, None)
+
+    def loses_state(self, image: tuple[Content, Ledger] | None) -> None:
+        """The disk is set up anew, or an old image is put back."""
+        self._stop("is down, its disk is replaced")
+        self.broken = False
+        if image is None:
+            self.disk.wipe()
+        else:
+            self.disk.restore(image[0])
+        self.ledger = self.ledger.goes_back_to(None if image is None else image[1])
+        self.world.count("excused-losses-of-state")
+        self.caps = Caps()
+        self.exceeding_s = None
+        self.proven = False
+        self.unproven = False
+        self.adversarial = False
+        self.in_flight = None
+        self.world.push(self.world.now_s + self.chance.uniform(300, 4_000), self.boot, None, None)
+
+    def keep_image(self) -> None:
+        """Somebody copies the disk."""
+        if not self.disk.damaged:
+            self.images.append((self.disk.content.copy(), self.ledger.image()))
+
+    def _stop(self, why: str) -> None:
+        world = self.world
+        if self.process is not None:
+            self.process.alive = False
+            self.process = None
+            world.push(world.now_s + WATCHDOG_S, self.watchdog, self.booted_s, None)
+        self.disk.doom = None
+        world.note(self, why)
+
+    def watchdog(self, booted_s: float, _b: object) -> None:
+        """The supervisor has not heard of the controller for too long."""
+        if self.process is None and self.booted_s == booted_s:
+            self.silent = True
+            self.alarm("watchdog", "the controller is down")
+
+    def _own_up(self, keeper: Keeper) -> None:
+        """What was being written when the power failed may be there or not: take note of what it is."""
+        memory = keeper.memory
+        if self.arming:
+            self.ledger.armed = memory.armed
+            self.arming = False
+        if self.in_flight is None:
+            return
+        posted, people = self.in_flight
+        self.in_flight = None
+        for trusted in keeper.charters:
+            if trusted.entry(posted.name) is not None and self.world.held(trusted, posted, people):
+                self.ledger.hear(posted, people, self.world.now_s)
+
+    # What the controller says.
+
+    def judge_decision(self, decision: Decision) -> None:
+        """Hold a decision against the ledger."""
+        world, ledger, memory = self.world, self.ledger, decision.memory
+        now_s = world.now_s
+        for name in sorted(memory.used - ledger.used):
+            if name in ledger.done and world.is_permission(name):
+                ledger.used.add(name)
+                continue
+            invariants.restart_by_the_right_people(name, self.nonce, ledger)
+            ledger.restarted(name)
+            world.count("restarts")
+        self.nonce = memory.nonce
+        honest = self.clock_honest and not ledger.doubtful
+        ledger.lower_latch(now_s, armed=memory.armed, clock_honest=honest)
+        invariants.latch_never_lost(memory, ledger)
+        invariants.standby_stands(memory, ledger)
+        invariants.no_ceiling_raised(decision.caps, ledger, now_s, clock_honest=honest)
+        if honest:
+            invariants.nothing_without_a_quorum(decision.caps, ledger, now_s)
+        self.adversarial = honest and any(
+            limit.profile is Profile.ADVERSARIAL for _, limit in ledger.must_bind(now_s)
+        )
+        if decision.order.ramp_override:
+            self._overridden_s = now_s
+        if decision.caps.entries != self.caps.entries:
+            world.decided(self, decision.caps)
+            if self.exceeding_s is not None and not invariants.exceeds(self.caps, self.hall):
+                self.exceeding_s = None
+            self.caps = decision.caps
+        self.assess()
+
+    def judge_proof(self) -> None:
+        """Hold the present verdict against the truth."""
+        process = self.process
+        if process is None or process.controller.proof is None or process.controller.stop.plan is None:
+            return
+        word = process.controller.proof.word
+        if self.exceeding_s is not None:
+            invariants.proven_is_true(
+                word, exceeding_for_s=self.world.now_s - self.exceeding_s, window_s=WINDOW_S + SWEEP_S
+            )
+
+    def alarm(self, code: str, text: str) -> None:
+        """People are told something."""
+        self.alarmed_s = self.world.now_s
+        if code in {"deadline", "residual", "contradicted", "hold-broken"}:
+            self.unproven = True
+        self.world.alarmed(self, code, text)
+
+    def verdict(self, proof: Proof) -> None:
+        """People are given a verdict."""
+        self.proven = proof.word is VerdictWord.PROVEN
+        self.unproven = not self.proven
+        self.world.verdict(self, proof.word)
+
+    def demanded(self) -> None:
+        """A stop begins."""
+        self.proven = self.unproven = False
+        self.world.count("trips")
+
+    def ended(self) -> None:
+        """Nothing binds any more, or the controller was disarmed."""
+        self.proven = self.unproven = False
+
+    # What the machines do.
+
+    def assess(self) -> None:
+        """See whether the machines use more than is allowed; if so, people must hear of it in time."""
+        over = bool(self.caps) and self.ledger.armed and invariants.exceeds(self.caps, self.hall)
+        if not over:
+            self.exceeding_s = None
+        elif self.exceeding_s is None:
+            self.exceeding_s = self.world.now_s
+            self.world.push(self._due_s(), self.due, self.world.now_s, None)
+
+    def due(self, since_s: float, _b: object) -> None:
+        """By now the machines are within what is allowed, or people were told."""
+        if self.exceeding_s != since_s:
+            return
+        world = self.world
+        process = self.process
+        if (
+            self.booted_s > since_s
+            and process is not None
+            and world.now_s < self.booted_s + self._patience_s()
+        ):
+            world.push(self.booted_s + self._patience_s(), self.due, since_s, None)
+            return
+        told = self.alarmed_s >= since_s or self.unproven or self.silent
+        world.count("late-but-alarmed" if told else "late")
+        invariants.down_or_alarmed(
+            exceeding_for_s=world.now_s - since_s, may_s=self._patience_s(), alarmed=told
+        )
+
+    def obey(self, machine: Machine, stage: Stage) -> None:
+        """A machine's BMC takes a command to go off."""
+        chance = self.chance
+        machine.told_off = True
+        if machine.lies or not machine.on or (stage is Stage.SOFT_OFF and machine.deaf):
+            return
+        delay_s = chance.uniform(4, 50) if stage is Stage.SOFT_OFF else chance.uniform(1, _FORCE_S)
+        self.world.push(self.world.now_s + delay_s, self.goes_off, machine, machine.going)
+
+    def goes_off(self, machine: Machine, going: int) -> None:
+        """A machine that was told to goes off."""
+        if machine.going == going and machine.on:
+            self.hall.turn(machine, on=False, by_command=True)
+            self._moved()
+
+    def unplug(self, machine: Machine, _b: object) -> None:
+        """A machine's outlet opens."""
+        if machine.fed:
+            machine.fed = False
+            machine.told_off = False
+            self.hall.turn(machine, on=False, by_command=True)
+            self._moved()
+
+    def start(self, machine: Machine) -> None:
+        """Somebody, or something, starts a machine."""
+        if not machine.on:
+            machine.fed = True
+            machine.told_off = False
+            self.hall.turn(machine, on=True)
+            self._moved()
+
+    def fed(self, machines: list[Machine], *, live: bool, restart: bool) -> None:
+        """A feed loses its power, or has it again."""
+        self.hall.feed(machines, live=live, restart=restart)
+        self._moved()
+
+    def meters_moved(self) -> None:
+        """Some meter shows something else from now on."""
+        self.meters_stirred = True
+        self.stir()
+
+    def stir(self) -> None:
+        """Something changed that the next round will see."""
+        if self.process is not None:
+            self.process.stir()
+
+    def _moved(self) -> None:
+        if self.caps or self.exceeding_s is not None:
+            self.assess()
+        if self.process is not None:
+            self.process.stir()
+
+    def _dropped(self, _machine: Machine, watts: int) -> None:
+        most = self.ramp.watts_per_minute
+        now_s = self.world.now_s
+        if self.process is not None and self.process.controller.decision.order.ramp_override:
+            self._overridden_s = now_s
+        if most is None or now_s - self._overridden_s <= invariants.RAMP_WINDOW_S + self._patience_s():
+            return
+        drops = self._drops
+        drops.append((now_s, watts))
+        while drops[0][0] <= now_s - invariants.RAMP_WINDOW_S:
+            drops.popleft()
+        invariants.ramp_kept(drops, now_s, most)
+
+    def _due_s(self) -> float:
+        """Return when people must have heard that the machines use too much."""
+        process, now_s = self.process, self.world.now_s
+        stop = None if process is None else process.controller.stop
+        if stop is not None and stop.plan is not None and stop.deadline_s is not None and not stop.alarmed:
+            return max(self.clock.true_s(stop.deadline_s), now_s) + _TOLD_LATE_S
+        return now_s + self._patience_s()
+
+    def _patience_s(self) -> float:
+        """How long a machine that comes on may stay unseen, and then go through its whole ladder."""
+        ladder_s = sum(self.timing.rung_s.values())
+        ramp_s = 0.0
+        if self.ramp.watts_per_minute is not None:
+            # Each machine holds its watts through its ladder and a minute more.
+            ramp_s = len(self.hall.machines) * RATED_W / self.ramp.watts_per_minute * (ladder_s + 60.0)
+        return ladder_s + ramp_s + self.timing.settle_s + WINDOW_S + WATCHDOG_S + _TOLD_LATE_S
+
+    def _make_planner(self) -> Planner:
+        equipment = {
+            each: Equipment(priority=index % 3, outlets=1) for index, each in enumerate(self.hall.machines)
+        }
+        return Planner(self.table, equipment, ramp=self.ramp, protected_w=50_000)
+
+
+def _timing(chance: random.Random) -> Timing:
+    return Timing(
+        rung_s={Stage.SOFT_OFF: 60.0, Stage.FORCE_OFF: 20.0, Stage.OUTLET_OFF: 15.0},
+        command_s=5.0,
+        poll_s=chance.choice((1.0, 2.0, 5.0)),
+        backoff_s=3.0,
+        retry_s=chance.choice((60.0, 300.0, 900.0)),
+        settle_s=90.0,
+    )
