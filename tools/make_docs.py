@@ -1,6 +1,7 @@
-"""Writes docs/reference/ from the code: ``python tools/make_docs.py``; with ``--check`` it only compares.
+"""Writes docs/reference/ from the code, and docs/reliability.md from docs/soak/.
 
-Exit code 1 if a page differs from the code.
+``python tools/make_docs.py``; with ``--check`` it only compares. Exit code 1 if a page differs from what it
+is made of.
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ from grandpause.core.plan import LADDERS
 from grandpause.core.stop import ACT_OF, TABLE, Cue, Move, Phase
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-REFERENCE: Final = ROOT / "docs" / "reference"
-NOTICE: Final = "<!-- Written by tools/make_docs.py from the code: edit that, then run `make docs`. -->\n"
+sys.path.insert(0, str(ROOT))
+
+from tools.reliability import reliability_page  # noqa: E402  (found beside this file)
+
+DOCS: Final = ROOT / "docs"
+NOTICE: Final = "<!-- Written by tools/make_docs.py from {source}: edit that, then run `make docs`. -->\n"
 
 LEADS_TO: Final[Mapping[Move, tuple[Phase, ...]]] = {
     Move.STAY: (),
@@ -149,27 +154,29 @@ def cli_page() -> str:
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
-PAGES: Final[Mapping[str, Callable[[], str]]] = {
-    "cli.md": cli_page,
-    "conductor.md": conductor_page,
-    "errors.md": errors_page,
-    "ladders.md": ladders_page,
+PAGES: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
+    "reference/cli.md": ("the code", cli_page),
+    "reference/conductor.md": ("the code", conductor_page),
+    "reference/errors.md": ("the code", errors_page),
+    "reference/ladders.md": ("the code", ladders_page),
+    "reliability.md": ("docs/soak/", reliability_page),
 }
+"""Page, below docs/ -> (what it is made of, its maker)."""
 
 
 def main() -> int:
     """Write the pages, or compare them."""
     different = []
-    REFERENCE.mkdir(parents=True, exist_ok=True)
-    for name, page in PAGES.items():
-        path = REFERENCE / name
-        text = NOTICE + page()
+    (DOCS / "reference").mkdir(parents=True, exist_ok=True)
+    for name, (source, page) in PAGES.items():
+        path = DOCS / name
+        text = NOTICE.format(source=source) + page()
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             different.append(name)
             if "--check" not in sys.argv[1:]:
                 path.write_text(text, encoding="utf-8")
     for name in different:
-        print(f"docs/reference/{name}: {'differs' if '--check' in sys.argv[1:] else 'written'}")
+        print(f"docs/{name}: {'differs' if '--check' in sys.argv[1:] else 'written'}")
     return int(bool(different) and "--check" in sys.argv[1:])
 
 

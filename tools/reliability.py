@@ -94,6 +94,7 @@ def _runs(runs: Sequence[Json]) -> Iterator[str]:
 
 
 def _meaning(run: Json) -> Iterator[str]:
+    spurious = run["spurious_per_1000_site_years"]
     yield "## What its figures mean\n"
     yield from _table(
         ("figure", "value", "meaning"),
@@ -106,7 +107,7 @@ def _meaning(run: Json) -> Iterator[str]:
             ),
             (
                 "spurious trips in 1,000 site-years",
-                f"{run['spurious_per_1000_site_years']:,.1f}",
+                "not counted" if spurious is None else f"{spurious:,.1f}",
                 "trips that nothing in force asked for",
             ),
             ("violations", f"{run['violations']:,}", "of any invariant, and worlds that gave no report"),

@@ -12,10 +12,13 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from grandpause.cli.output import console, say_json
+from grandpause.cli.soak import replay_seed, soak
 from grandpause.core.rendering import watts
 from grandpause.errors import UsageError
 
 app = App(name="sim", help="Simulated sites and devices, over the real protocols, on loopback only.")
+app.command(soak)
+app.command(replay_seed)
 
 
 BRISK = {

@@ -115,6 +115,7 @@ class TrustedSet:
         self.charter_id = charter_id
         self._check = check
         self._entries: dict[str, Entry] = {}
+        self._latest_sight = 0
         self._sorted: tuple[Entry, ...] | None = None
         self._counting: dict[Kind, tuple[Entry, ...]] = {}
         self._charters: dict[int, dict[str, Charter]] = {}
@@ -203,6 +204,25 @@ class TrustedSet:
         return Admission(
             name=name, kind=envelope.kind, standing=judged.standing, why=judged.why, changed=changed
         )
+
+    def learn(self, now: Interval) -> None:
+        """Take note of what time it is: whatever is here was complete by now, at the latest.
+
+        A date that was taken while nobody knew the time is narrowed so, and what counted as too late is
+        judged anew. Without a log only; a log's dates stand.
+        """
+        if self._latest_sight <= now.latest:
+            return
+        self._latest_sight = now.latest
+        for entry in self.entries:
+            sight = entry.completed
+            if sight is not None and sight.latest > now.latest:
+                narrowed = Interval(earliest=min(sight.earliest, now.latest), latest=now.latest)
+                self._keep(replace(entry, completed=narrowed))
+        for entry in self.entries:
+            if entry.standing is Standing.VOID:
+                self._judge_again(entry, now)
+        self._grow_chain(now)
 
     def reader_of(self, data: bytes) -> tuple[Reading, str]:
         """Return a signed meter reading and the id of the body whose key signed it.
@@ -333,6 +353,8 @@ class TrustedSet:
 
     def _keep(self, entry: Entry) -> None:
         self._entries[entry.name] = entry
+        if entry.completed is not None:
+            self._latest_sight = max(self._latest_sight, entry.completed.latest)
         self._sorted = None
         self._counting.clear()
 

@@ -181,8 +181,7 @@ class Keeper:
         ceilings = self._ceilings()
         in_force = tuple(each for one in ceilings for each in one.in_force)
         memory = latched(self.memory, in_force, fresh_nonce=self._fresh_nonce())
-        earliest = min(each.earliest for each in self._now().values())
-        if memory != self.memory or earliest >= self._seen_s + SEEN_EVERY_S:
+        if memory != self.memory or self._certain_s() >= self._seen_s + SEEN_EVERY_S:
             self._commit(memory)
         unlatched = allowed(ceilings, Caps())
         caps = unlatched.lowered(memory.latch)
@@ -300,9 +299,19 @@ class Keeper:
 
     def _now(self) -> dict[str, Interval]:
         wall, monotonic = self._clock.wall_s(), self._clock.monotonic_s()
-        return {
+        now = {
             charter: each.observe(wall_s=wall, monotonic_s=monotonic) for charter, each in self._time.items()
         }
+        for charter, each in now.items():
+            self._sets[charter].learn(each)
+        return now
+
+    def _certain_s(self) -> int:
+        """Return a moment that is certainly past, for every charter: what the next boot begins with."""
+        now = self._now()
+        return max(
+            self._seen_s, min(max(now[name].earliest, each.past_s) for name, each in self._time.items())
+        )
 
     def _ceilings(self) -> list[Ceiling]:
         now = self._now()
@@ -318,7 +327,7 @@ class Keeper:
         statements: Sequence[StoredStatement] = (),
         journal: Sequence[JournalLine] = (),
     ) -> None:
-        seen = max(self._seen_s, min(each.earliest for each in self._now().values()))
+        seen = self._certain_s()
         values = {_SEEN: str(seen).encode()}
         anchor = next(iter(self._time.values())).anchor
         if self._boot_id and anchor:

@@ -63,8 +63,7 @@ class Accidents:
         self._over = True
         for site in self._world.sites:
             site.network.cut = False
-            if abs(site.clock.off_s) > HOUR_S:
-                site.clock.off_s = 0.0
+            self.set_clock(site, None)
             site.disk.doom = None
             if site.disk.damaged:
                 site.loses_state(None)
@@ -90,6 +89,7 @@ class Accidents:
         site.clock.off_s = self._chance.choice(
             (-400 * DAY_S, -2 * HOUR_S, 3 * HOUR_S, 9 * DAY_S, 3_650 * DAY_S)
         )
+        site.clock_moved()
         self._world.note(site, f"wall clock jumps to {site.clock.off_s:.0f} s off")
         self._later(DAY_S, self.set_clock, site, None)
 
@@ -97,6 +97,7 @@ class Accidents:
         """Somebody sets the clock right."""
         if abs(site.clock.off_s) > HOUR_S:
             site.clock.off_s = self._chance.uniform(-5, 5)
+            site.clock_moved()
 
     def _boots(self, site: SimSite, fault: Fault) -> None:
         self._world.struck(fault)

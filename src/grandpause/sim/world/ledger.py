@@ -61,7 +61,15 @@ class Ledger:
     doubtful: bool = False
     forgot: int = 0
 
-    def hear(self, posted: Posted, people: Iterable[str], now_s: float, *, installed: bool = False) -> None:
+    def hear(
+        self,
+        posted: Posted,
+        people: Iterable[str],
+        now_s: float,
+        *,
+        clock_right: bool,
+        installed: bool = False,
+    ) -> None:
         """Take what the controller acknowledged, or what its operator installed."""
         if installed:
             self.installed.add(posted.name)
@@ -74,6 +82,9 @@ class Ledger:
                 if name not in self.done and each.complete(self.heard[name]) and self._may_count(each, now_s):
                     self.done[name] = (each, now_s)
                     self._sort(each, now_s)
+                    # With a clock that is wrong the controller may take a version for void: then it may hold
+                    # less than it must under that version, and only its latch is sure.
+                    self.doubtful |= not clock_right and isinstance(each.statement, Charter) and not installed
                     grown = grown or isinstance(each.statement, Charter)
             waiting = self.posted.items() if grown else ()
 
@@ -121,18 +132,20 @@ class Ledger:
             ):
                 yield posted, limit
 
-    def lower_latch(self, now_s: float, *, armed: bool, clock_honest: bool) -> None:
-        """Take note of the limits that have lowered the latch by now."""
+    def lower_latch(self, now_s: float, *, armed: bool, safe: bool, honest: bool) -> None:
+        """Take note of the limits that have lowered the latch by now.
+
+        Args:
+            safe: the controller's interval holds the true time.
+            honest: and it is no wider than the clock's stated error makes it.
+        """
         if not armed:
             return
-        if not clock_honest:
-            self._allow_latch(self.limits)
-            return
-        for posted, limit in self.must_bind(now_s):
+        self._allow_latch(self.may_bind(now_s) if honest else iter(self.limits))
+        for posted, limit in self.must_bind(now_s) if safe else ():
             if posted.latches:
                 for key, value in limit.caps.entries.items():
                     self.latch[key] = min(value, self.latch.get(key, value))
-        self._allow_latch(self.may_bind(now_s))
 
     def _allow_latch(self, limits: Iterable[tuple[Posted, Limit]]) -> None:
         for posted, limit in limits:

@@ -69,7 +69,7 @@ class Process:
         self.world.note(
             site, f"{admission.kind} {posted.name[:8]} by {'+'.join(people)}: {admission.standing}"
         )
-        site.ledger.hear(posted, people, self.world.now_s)
+        site.ledger.hear(posted, people, self.world.now_s, clock_right=site.clock_honest)
         self.perform(moves)
         self.decided()
         return True

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 WINDOW_S: Final = 300
 WATCHDOG_S: Final = 60.0
 """After so long without a sign of life the supervisor tells people (and starts the controller anew)."""
+GRID_ERROR_S: Final = 120
 HONEST_S: Final = 10.0
 """The stated error of the wall clock in the operator's charter."""
 _TOLD_LATE_S: Final = 3 * SWEEP_S
@@ -78,6 +79,9 @@ class SimSite:
         self.meters_stirred = False
         self.booted_s = 0.0
         self.clock_honest = True
+        self.clock_safe = True
+        self._found_out = False
+        self._seen_s = 0
         self.broken = False
         self.adversarial = False
         self.alarmed_s = -1.0
@@ -101,8 +105,8 @@ class SimSite:
         world = self.world
         self.clock.boot()
         self.booted_s = world.now_s
-        self.clock_honest = self.clock_right
-        self.ledger.doubtful |= self.clock.off_s > HONEST_S
+        self._seen_s = 0 if self.disk.damaged else int(self.disk.value("seen_s") or b"0")
+        self._clock_believed()
         self.disk.commands.clear()
         try:
             keeper = Keeper.boot(
@@ -116,7 +120,7 @@ class SimSite:
                 check=world.table.check,
             )
             for each in world.people.agreed:
-                self.ledger.hear(each, each.signers, world.now_s, installed=True)
+                self.ledger.hear(each, each.signers, world.now_s, clock_right=True, installed=True)
             self._own_up(keeper)
             invariants.nothing_acknowledged_lost(keeper.memory, keeper.charters, self.ledger)
             controller = Controller(
@@ -137,6 +141,22 @@ class SimSite:
             self.power_fails()
         except StoreError as fault:
             self.ends(fault)
+
+    def _clock_believed(self) -> None:
+        """Note what the controller makes of the wall clock at its first look.
+
+        A clock that is behind what the disk remembers is seen to be wrong: then nothing is too late, and the
+        controller looks again until it is set.
+        """
+        self._found_out = self.clock.wall_s() + GRID_ERROR_S < self._seen_s + self.clock.monotonic_s()
+        self.clock_honest = self.clock_right
+        self.clock_safe = self.clock_right or self._found_out
+        self.ledger.doubtful |= self.clock.off_s > HONEST_S
+
+    def clock_moved(self) -> None:
+        """The wall clock shows something else from now on; a clock that was believed stays believed."""
+        if self._found_out:
+            self._clock_believed()
 
     def power_fails(self) -> None:
         """The controller's machine loses power; it comes back."""
@@ -201,7 +221,7 @@ class SimSite:
         self.in_flight = None
         for trusted in keeper.charters:
             if trusted.entry(posted.name) is not None and self.world.held(trusted, posted, people):
-                self.ledger.hear(posted, people, self.world.now_s)
+                self.ledger.hear(posted, people, self.world.now_s, clock_right=self.clock_honest)
 
     # What the controller says.
 
@@ -217,14 +237,15 @@ class SimSite:
             ledger.restarted(name)
             world.count("restarts")
         self.nonce = memory.nonce
-        honest = self.clock_honest and not ledger.doubtful
-        ledger.lower_latch(now_s, armed=memory.armed, clock_honest=honest)
+        safe = self.clock_safe and not ledger.doubtful
+        honest = safe and self.clock_honest
+        ledger.lower_latch(now_s, armed=memory.armed, safe=safe, honest=honest)
         invariants.latch_never_lost(memory, ledger)
         invariants.standby_stands(memory, ledger)
-        invariants.no_ceiling_raised(decision.caps, ledger, now_s, clock_honest=honest)
+        invariants.no_ceiling_raised(decision.caps, ledger, now_s, clock_honest=safe)
         if honest:
             invariants.nothing_without_a_quorum(decision.caps, ledger, now_s)
-        self.adversarial = honest and any(
+        self.adversarial = safe and any(
             limit.profile is Profile.ADVERSARIAL for _, limit in ledger.must_bind(now_s)
         )
         if decision.order.ramp_override:
