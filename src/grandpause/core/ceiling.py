@@ -90,7 +90,7 @@ def allowed(ceilings: Iterable[Ceiling], latch: Caps) -> Caps:
 def _in_force(trusted: TrustedSet, entry: Entry, site: str, now: Interval) -> InForce | None:
     limit = entry.statement
     assert isinstance(limit, Limit)
-    if not (limit.scope.reaches(site) and now.latest >= limit.start and now.earliest <= limit.until):
+    if now.earliest > limit.until or now.latest < limit.start or not limit.scope.reaches(site):
         return None
     if _repealed(trusted, limit):
         return None

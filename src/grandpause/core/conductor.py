@@ -197,6 +197,8 @@ def _metered(state: Stop, event: Metered, now_s: float, effects: list[Effect]) -
         run = _run(state, name)
         was_off = run.metered is Power.OFF
         run.metered, run.metered_s = power, now_s
+        if power is Power.ON and run.phase is Phase.KEPT:
+            continue  # as it may be: the usual case of a node that stays on
         if power is Power.OFF:
             if run.phase not in {Phase.KEPT, Phase.WAITING}:
                 run.outcome, run.detail = Outcome.CONFIRMED_BY_METER, ""

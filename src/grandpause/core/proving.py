@@ -96,6 +96,8 @@ class Prover:
         self.paths = meter_paths(table)
         it_paths = [each for each in self.paths if each.measures is Measures.IT]
         self._bounds = {path.name: [self._bounds_of(each) for each in path.components] for path in it_paths}
+        self._shown: list[tuple[MeterPath, Mapping[Channel, int]]] = []
+        self._judged: dict[str, Power] = {}
         self._finest_first = sorted(it_paths, key=lambda each: -len(each.components))
         self._pairs: list[_Pair] = [
             (one, other, blocks(one, other)) for one, other in combinations(it_paths, 2)
@@ -163,13 +165,13 @@ class Prover:
 
     def _elements(
         self, paths: Sequence[MeterPath], usable: Mapping[str, Mapping[Channel, int]]
-    ) -> dict[str, Power]:
+    ) -> Mapping[str, Power]:
         """Return what each element's own component shows, the finest path first."""
+        shown = [(path, usable[path.name]) for path in self._finest_first if path in paths]
+        if shown == self._shown:
+            return self._judged  # the same readings again, as in every round of a hold
         result: dict[str, Power] = {}
-        for path in self._finest_first:
-            if path not in paths:
-                continue
-            watts = usable[path.name]
+        for path, watts in shown:
             for component, most_off, least_on in self._bounds[path.name]:
                 channels, elements = component.channels, component.elements
                 total = watts[channels[0]]
@@ -183,6 +185,7 @@ class Prover:
                 for element in elements:
                     if result.get(element, Power.UNKNOWN) is Power.UNKNOWN:
                         result[element] = power
+        self._shown, self._judged = shown, result
         return result
 
     def _disagreements(self, pair: _Pair, usable: Mapping[str, Mapping[Channel, int]]) -> list[_Complaint]:

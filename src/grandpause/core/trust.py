@@ -27,8 +27,8 @@ from grandpause.errors import TrustError
 MAX_WAITING: Final = 1_000
 """Statements kept for charter versions that are not known here yet; further ones are refused."""
 MAX_SIGNATURES: Final = 256
-OPENED: Final = 128
-"""Envelopes whose decoded form is remembered: at most 8 MiB of bytes."""
+OPENED: Final = 512
+"""Envelopes whose decoded form is remembered: mostly 1 KiB each, 32 MiB at the very most."""
 SignatureCheck: TypeAlias = Callable[[PublicKey, bytes, bytes], bool]
 
 

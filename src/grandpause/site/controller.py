@@ -152,15 +152,15 @@ class Controller:
         deadline_s = self._deadline_s(plan)
         self._settled_s = None
         self._verdict_given = None
-        return moves + self.feed(Begin(plan, claims, deadline_s))
+        return [*moves, *self.feed(Begin(plan, claims, deadline_s))]
 
-    def feed(self, event: Event) -> list[Move]:
+    def feed(self, event: Event) -> Sequence[Move]:
         """Pass one event to the conductor; events between stops are of no interest."""
         if self.stop.plan is None and not isinstance(event, Begin):
             return []
-        return [*step(self.stop, event, self._clock.monotonic_s())]
+        return step(self.stop, event, self._clock.monotonic_s())
 
-    def heard(self, element: str, claim: Claim) -> list[Move]:
+    def heard(self, element: str, claim: Claim) -> Sequence[Move]:
         """Take what a device says of an element's power."""
         self.seen.note(element, claim, now_s=self._clock.monotonic_s())
         if self.stop.plan is None or element not in self.stop.runs:
@@ -212,9 +212,9 @@ class Controller:
         )
         if stop.plan is None:
             return []
-        moves = self.feed(
-            Metered({name: power for name, power in proof.elements.items() if name in stop.runs})
-        )
+        runs = stop.runs
+        metered = Metered({name: power for name, power in proof.elements.items() if name in runs})
+        moves: list[Move] = [*self.feed(metered)]
         if stop.pending == 0:
             moves += self.feed(Judged(proof.word))
         return [*moves, *self._watch_hold(proof), *self._give_verdict(proof)]

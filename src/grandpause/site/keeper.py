@@ -78,6 +78,8 @@ class Keeper:
             each.charter_id: TimeKeeper(error_s=each.newest.clock_error_s, floor_s=floor) for each in sets
         }
         self._boot_id = boot_id
+        self._looked: tuple[int, float] | None = None
+        self._interval: dict[str, Interval] = {}
         first_look = _first_look(store.value(_FIRST_LOOK), boot_id, now_s=clock.monotonic_s())
         if first_look is not None:
             for each in self._time.values():
@@ -160,6 +162,7 @@ class Keeper:
         entry = trusted.entry(admission.name)
         assert entry is not None
         self._time[trusted.charter_id].error_s = trusted.newest.clock_error_s
+        self._looked = None
         # A limit that came into force since we last looked makes every older nonce worthless, first.
         memory = latched(self.memory, self._in_force(), fresh_nonce=self._fresh_nonce())
         lines = [
@@ -298,12 +301,15 @@ class Keeper:
         return None
 
     def _now(self) -> dict[str, Interval]:
-        wall, monotonic = self._clock.wall_s(), self._clock.monotonic_s()
+        looked = wall, monotonic = self._clock.wall_s(), self._clock.monotonic_s()
+        if looked == self._looked:
+            return self._interval  # the same moment, asked again
         now = {
             charter: each.observe(wall_s=wall, monotonic_s=monotonic) for charter, each in self._time.items()
         }
         for charter, each in now.items():
             self._sets[charter].learn(each)
+        self._looked, self._interval = looked, now
         return now
 
     def _certain_s(self) -> int:

@@ -51,7 +51,8 @@ class Director:
         self._accidents = Accidents(world)
         self._healed = False
         self._limits: list[Posted] = []
-        self._told: dict[str, dict[str, set[int]]] = {each.id: {} for each in world.sites}
+        # What each site has not had yet: (name, piece) -> the statement.
+        self._owed: dict[str, dict[tuple[str, int], Posted]] = {each.id: {} for each in world.sites}
         self._lost: set[str] = set()
 
     def begin(self) -> None:
@@ -82,12 +83,7 @@ class Director:
 
     def told_all(self, site: SimSite) -> bool:
         """Tell whether a site was told everything that was ever posted."""
-        told = self._told[site.id]
-        return all(
-            len(told.get(name, ())) == len(posted.pieces)
-            for name, posted in self._world.posted.items()
-            if site in self._addressees(posted)
-        )
+        return not self._owed[site.id]
 
     # People.
 
@@ -264,13 +260,8 @@ class Director:
     def poll(self, site: SimSite, _b: object) -> None:
         """The site's feed looks for what it has not had yet; a lost message is only late."""
         world = self._world
-        told = self._told[site.id]
-        for name, posted in world.posted.items():
-            if site not in self._addressees(posted):
-                continue
-            for piece in range(len(posted.pieces)):
-                if piece not in told.get(name, ()):
-                    self._send(site, posted, piece, 1.0)
+        for (_, piece), posted in self._owed[site.id].items():
+            self._send(site, posted, piece, 1.0)
         if not self._healed:
             world.push(world.now_s + 4 * HOUR_S, self.poll, site, None)
 
@@ -282,11 +273,12 @@ class Director:
         if process is None:
             return
         process.receive(posted, piece)
-        self._told[site.id].setdefault(posted.name, set()).add(piece)
+        self._owed[site.id].pop((posted.name, piece), None)
 
     def forget(self, site: SimSite) -> None:
         """A site lost what it was told."""
-        self._told[site.id].clear()
+        for posted in self._world.posted.values():
+            self._owe(posted, [site])
 
     def _post(self, statement: Statement, signers: tuple[str, ...]) -> Posted | None:
         """Post a statement and send it to every site; None if too few were willing."""
@@ -303,6 +295,7 @@ class Director:
             return None
         posted = world.people.post(statement, signers, whole=chance.random() < HALF)
         world.posted[posted.name] = posted
+        self._owe(posted, world.sites)
         late = Fault.LATE in faults and not self._healed
         for site in self._addressees(posted):
             for piece in range(len(posted.pieces)):
@@ -312,6 +305,12 @@ class Director:
                     delay_s += chance.uniform(0.1, 10) * HOUR_S
                 self._send(site, posted, piece, delay_s)
         return posted
+
+    def _owe(self, posted: Posted, sites: list[SimSite]) -> None:
+        for site in self._addressees(posted):
+            if site in sites:
+                for piece in range(len(posted.pieces)):
+                    self._owed[site.id][posted.name, piece] = posted
 
     def _addressees(self, posted: Posted) -> list[SimSite]:
         """Return whom it is sent to: a restart is of use to its own site alone."""

@@ -14,21 +14,21 @@ _RARELY: Final = 0.02
 
 
 class Way(NamedTuple):
-    """What becomes of one request.
+    """What becomes of one request that something strikes.
 
     Attributes:
         arrives: whether the device hears it.
         returns: whether the answer comes back.
         delay_s: until then.
         twice: whether the answer comes twice.
-        fault: what struck; None if nothing did.
+        fault: what struck.
     """
 
     arrives: bool
     returns: bool
     delay_s: float
     twice: bool
-    fault: Fault | None
+    fault: Fault
 
 
 class Network:
@@ -42,14 +42,14 @@ class Network:
         self._odds = _RARELY * len(self._ills)
         self.cut = False
 
-    def way(self) -> Way:
-        """Return what becomes of the next request."""
+    def way(self) -> float | Way:
+        """Return what becomes of the next request: as a rule only a delay, in seconds."""
         draw = self._chance.random()
         delay_s = _QUICK_S + 0.02 * draw
         if self.cut:
             return Way(False, False, delay_s, False, Fault.PARTITION)
         if draw >= self._odds:
-            return Way(True, True, delay_s, False, None)
+            return delay_s
         fault = self._ills[int(draw / _RARELY)]
         if fault is Fault.LOSS:
             # The command may have got through and its answer lost: nobody can tell the two apart.

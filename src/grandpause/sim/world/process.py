@@ -6,7 +6,7 @@ What was under way when it ended is gone with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from grandpause.core.model import Power, Reply, Stage
@@ -15,6 +15,7 @@ from grandpause.errors import StatementError, TrustError
 from grandpause.ports import Claim
 from grandpause.sim.world import invariants
 from grandpause.sim.world.hall import Machine
+from grandpause.sim.world.network import Way
 from grandpause.sim.world.people import Posted
 from grandpause.site.controller import Controller, Ended, Move, Started, VerdictDue
 
@@ -26,7 +27,7 @@ SWEEP_S: Final = 60.0
 QUIET_SWEEPS: Final = 9
 """After so many rounds without anything new the next ones would bring nothing either: the window is full
 of equal readings, and every patience has run out. They are counted as idle, and not made."""
-PROVEN_SWEEPS: Final = 3
+PROVEN_SWEEPS: Final = 2
 _OUTLET_S: Final = 0.3
 
 
@@ -184,25 +185,29 @@ class Process:
 
     def perform(self, moves: Sequence[Move]) -> None:
         """Do what the controller decided: commands are on disk before they are on their way."""
-        commands: list[Command] = []
-        for move in moves:
-            if isinstance(move, Question):
-                self._question(move)
-            elif isinstance(move, Command):
-                commands.append(move)
-            else:
-                self._tell(move)
-        if commands:
-            self.site.disk.record_effects([each.key for each in commands], at_s=0)
-            for each in commands:
-                self._send(each)
+        if moves:
+            commands = None
+            for move in moves:
+                if isinstance(move, Question):
+                    self._question(move)
+                elif not isinstance(move, Command):
+                    self._tell(move)
+                elif commands is None:
+                    commands = [move]
+                else:
+                    commands.append(move)
+            if commands is not None:
+                self.site.disk.record_effects([each.key for each in commands], at_s=0)
+                for each in commands:
+                    self._send(each)
         wake = self.controller.wake_s
         if wake is not None:
             # A millisecond late: rounding between the two clocks must not make it too early, again and again.
-            at_s = max(self.site.clock.true_s(wake), self.world.now_s) + 0.001
+            world = self.world
+            at_s = max(self.site.clock.true_s(wake), world.now_s) + 0.001
             if self._tick_at < 0 or at_s < self._tick_at:
                 self._tick_at = at_s
-                self.world.push(at_s, self.tick, None, None)
+                world.push(at_s, self.tick, None, None)
 
     def _tell(self, move: Move) -> None:
         site = self.site
@@ -227,57 +232,69 @@ class Process:
         if world.words:
             world.note(site, f"{command.act} to {machine.id}")
         way = site.network.way()
-        if way.fault is not None:
+        arrives = returns = True
+        twice = False
+        if isinstance(way, Way):
             world.struck(way.fault)
+            arrives, returns, delay_s, twice, _ = way
+        else:
+            delay_s = way
         if key.stage is Stage.OUTLET_OFF:
             # Power units hang on the same network; their own faults are those of the outlets.
             reply = Reply.ACCEPTED
-            if way.arrives and not machine.welded:
+            if arrives and not machine.welded:
                 world.push(world.now_s + _OUTLET_S, site.unplug, machine, None)
         else:
-            reply = site.hall.receive(machine) if way.arrives else Reply.TIMED_OUT
+            reply = site.hall.receive(machine) if arrives else Reply.TIMED_OUT
             if reply is Reply.ACCEPTED:
                 site.obey(machine, key.stage)
-        delay_s = way.delay_s
-        if not way.returns or reply is Reply.TIMED_OUT or delay_s > command.within_s:
+        if not returns or reply is Reply.TIMED_OUT or delay_s > command.within_s:
             reply, delay_s = Reply.TIMED_OUT, command.within_s
         world.push(world.now_s + delay_s, self.answered, key, reply)
-        if way.twice:
+        if twice:
             world.push(world.now_s + 2 * delay_s, self.answered, key, reply)
 
     def _question(self, question: Question) -> None:
         machine = self.site.hall.machines[question.element]
-        if not question.outlet:
-            self._ask(machine, within_s=question.within_s)
-            return
-        way = self.site.network.way()
-        world = self.world
-        if way.fault is not None:
-            world.struck(way.fault)
-        if way.arrives and way.returns and way.delay_s <= question.within_s:
-            claim = _CLAIMS[Power.ON if machine.fed else Power.OFF]
-            world.push(world.now_s + way.delay_s, self.told, machine.id, claim)
+        if question.outlet:
+            stands = Power.ON if machine.fed else Power.OFF
+            self._reply(self.told, machine, Reply.ACCEPTED, stands, question.within_s)
         else:
-            world.push(world.now_s + question.within_s, self.told, machine.id, _SILENT[Reply.TIMED_OUT])
+            self._ask(machine, within_s=question.within_s)
 
     def _ask(self, machine: Machine, *, within_s: float) -> None:
+        self._reply(self.claimed, machine, self.site.hall.receive(machine), machine.claim(), within_s)
+
+    def _reply(
+        self,
+        heard: Callable[[str, Claim], None],
+        machine: Machine,
+        reply: Reply,
+        power: Power,
+        within_s: float,
+    ) -> None:
+        """Send what a device says of itself on its way back, if the question reached it."""
         world = self.world
         way = self.site.network.way()
-        if way.fault is not None:
+        if isinstance(way, Way):
             world.struck(way.fault)
-        reply = self.site.hall.receive(machine) if way.arrives else Reply.TIMED_OUT
-        delay_s = way.delay_s
-        if not way.returns or reply is Reply.TIMED_OUT or delay_s > within_s:
+            delay_s = way.delay_s
+            if not (way.arrives and way.returns):
+                reply = Reply.TIMED_OUT
+        else:
+            delay_s = way
+        if reply is Reply.TIMED_OUT or delay_s > within_s:
             reply, delay_s = Reply.TIMED_OUT, within_s
-        claim = _CLAIMS[machine.claim()] if reply is Reply.ACCEPTED else _SILENT[reply]
-        world.push(world.now_s + delay_s, self.claimed, machine.id, claim)
+        claim = _CLAIMS[power] if reply is Reply.ACCEPTED else _SILENT[reply]
+        world.push(world.now_s + delay_s, heard, machine.id, claim)
 
     def _read_meters(self, *, changed: bool) -> None:
         """Read every meter; rounds that were skipped since nothing changed are read now, as they were."""
         site = self.site
         controller = self.controller
         wall_s = site.clock.wall_s()
-        skipped = self.world.now_s - self._swept_s > 1.5 * SWEEP_S
+        # Between stops nothing is proved: the last round is enough, for what was read before the next one.
+        skipped = controller.stop.plan is not None and self.world.now_s - self._swept_s > 1.5 * SWEEP_S
         for box in site.hall.boxes:
             if skipped and box.fault != "stale":
                 for rounds in (3, 2, 1):

@@ -7,7 +7,7 @@ from array import array
 from collections import deque
 from typing import Final
 
-_BLOCK: Final = 8_192
+BLOCK: Final = 8_192
 _KEPT: Final = 50
 
 
@@ -15,26 +15,28 @@ class Trace:
     """Takes every event in its order.
 
     Attributes:
-        count: events so far.
+        numbers: of each event since the last block, when it happened, and its number in the order in which
+            events were made.
         keeps_words: whether the last events are kept in words; costs time, so only a replay asks for it.
     """
 
     def __init__(self, *, keeps_words: bool) -> None:
         self.keeps_words = keeps_words
-        self.count = 0
+        self.numbers = array("d")
+        self._taken = 0
         self._digest = hashlib.sha256()
-        self._numbers = array("d")
         self._words: deque[str] = deque(maxlen=_KEPT)
 
-    def add(self, at_s: float, serial: int) -> None:
-        """Take one event: when it happens, and its number in the order in which events were made."""
-        self.count += 1
-        numbers = self._numbers
-        numbers.append(at_s)
-        numbers.append(serial)
-        if len(numbers) >= _BLOCK:
-            self._digest.update(numbers.tobytes())
-            del numbers[:]
+    def full(self) -> None:
+        """Take the events in ``numbers`` into the digest; called when there are ``BLOCK`` of them."""
+        self._taken += len(self.numbers) // 2
+        self._digest.update(self.numbers.tobytes())
+        del self.numbers[:]
+
+    @property
+    def count(self) -> int:
+        """How many events there were."""
+        return self._taken + len(self.numbers) // 2
 
     def mark(self, text: str) -> None:
         """Take something that is told by words: an alarm, a verdict, what holds now."""
@@ -55,5 +57,5 @@ class Trace:
     def hexdigest(self) -> str:
         """Return the digest over every event until now."""
         digest = self._digest.copy()
-        digest.update(self._numbers.tobytes())
+        digest.update(self.numbers.tobytes())
         return digest.hexdigest()

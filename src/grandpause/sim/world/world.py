@@ -24,7 +24,7 @@ from grandpause.sim.world.report import Violation, WorldReport
 from grandpause.sim.world.settings import DAY_S, Fault, Settings
 from grandpause.sim.world.signatures import SignatureTable
 from grandpause.sim.world.site import SimSite
-from grandpause.sim.world.trace import Trace
+from grandpause.sim.world.trace import BLOCK, Trace
 
 Handler = Callable[[Any, Any], object]
 
@@ -169,12 +169,15 @@ class World:
         self.note(site, f"verdict: {word}")
 
     def _happen(self, until_s: float) -> None:
-        agenda, trace = self._agenda, self.trace
-        add = trace.add
+        agenda, trace, take = self._agenda, self.trace, heapq.heappop
+        numbers = trace.numbers
         while agenda and agenda[0][0] <= until_s:
-            at_s, serial, handler, a, b = heapq.heappop(agenda)
+            at_s, serial, handler, a, b = take(agenda)
             self.now_s = at_s
-            add(at_s, serial)
+            numbers.append(at_s)
+            numbers.append(serial)
+            if len(numbers) >= BLOCK:
+                trace.full()
             try:
                 handler(a, b)
             except PowerCut:
