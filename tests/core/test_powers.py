@@ -134,7 +134,7 @@ def test_a_restart_and_a_declaration_must_be_for_a_site_within_reach(operator: C
     assert power_used(charter, here).id == "restart"
     assert power_used(charter, declared).id == "declare"
     for act in (replace(here, site="another"), replace(declared, site="another")):
-        with pytest.raises(TrustError, match="does not reach site another") as refusal:
+        with pytest.raises(TrustError, match="does not reach all of site another") as refusal:
             power_used(charter, act)
         assert refusal.value.where == f"{act.kind}.site"
 

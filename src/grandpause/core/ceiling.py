@@ -94,11 +94,19 @@ def _in_force(trusted: TrustedSet, entry: Entry, site: str, now: Interval) -> In
         return None
     if _repealed(trusted, limit):
         return None
+    return _under_its_power(trusted, entry, limit)
+
+
+def _under_its_power(trusted: TrustedSet, entry: Entry, limit: Limit) -> InForce | None:
+    """Return the limit with the power under which it counts; of two sides of a fork, the one that latches."""
+    found: InForce | None = None
     for charter in trusted.charters(limit.under.version):
         power = charter.power(limit.under.power)
-        if power is not None and power.bounds is not None:
-            return InForce(name=entry.name, limit=limit, power=power)
-    return None
+        if power is None or power.bounds is None:
+            continue
+        if charter.roster.satisfied(power.quorum, entry.signers) and (found is None or not found.latches):
+            found = InForce(name=entry.name, limit=limit, power=power)
+    return found
 
 
 def _repealed(trusted: TrustedSet, limit: Limit) -> bool:

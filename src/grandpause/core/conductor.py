@@ -16,6 +16,7 @@ from grandpause.core.model import Outcome, Power, Reply, Stage, VerdictWord
 from grandpause.core.plan import Cut
 from grandpause.core.stop import (
     ACT_OF,
+    SETTLED,
     TABLE,
     Alarm,
     Answered,
@@ -33,6 +34,7 @@ from grandpause.core.stop import (
     Phase,
     Question,
     Stop,
+    Tick,
 )
 from grandpause.errors import IllegalEvent
 
@@ -44,10 +46,10 @@ def next_wake(state: Stop) -> float | None:
     """Return when ``Tick`` is due next, in the caller's monotonic seconds; None if never."""
     if state.unbegun:
         return state.began_s
-    wakes = [state.timers[0][0]] if state.timers else []
-    if state.deadline_s is not None and not state.alarmed:
-        wakes.append(state.deadline_s)
-    return min(wakes, default=None)
+    first = state.timers[0][0] if state.timers else None
+    if state.alarmed or state.deadline_s is None:
+        return first
+    return state.deadline_s if first is None or state.deadline_s < first else first
 
 
 def step(state: Stop, event: Event, now_s: float) -> list[Effect]:
@@ -64,6 +66,8 @@ def step(state: Stop, event: Event, now_s: float) -> list[Effect]:
         raise IllegalEvent(f"{type(event).__name__} before a plan")
     elif isinstance(event, Claimed):
         _claimed(state, event, now_s, effects)
+    elif isinstance(event, Tick):
+        pass  # below
     elif isinstance(event, Answered):
         _answered(state, event, now_s, effects)
     elif isinstance(event, Metered):
@@ -237,9 +241,9 @@ def _fire(state: Stop, now_s: float, effects: list[Effect]) -> None:
 
 
 def _cue(state: Stop, run: NodeRun, cue: Cue, now_s: float, effects: list[Effect]) -> None:
-    move = TABLE[run.phase].get(cue, Move.STAY)
-    if move is not Move.STAY:
-        _MOVES[move](state, run, now_s, effects)
+    move = _NEXT[run.phase].get(cue)
+    if move is not None:
+        move(state, run, now_s, effects)
 
 
 def _send(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> None:
@@ -347,11 +351,18 @@ _MOVES: Final[Mapping[Move, Callable[[Stop, NodeRun, float, list[Effect]], None]
 }
 
 
+_NEXT: Final = {
+    phase: {cue: _MOVES[move] for cue, move in row.items() if move is not Move.STAY}
+    for phase, row in TABLE.items()
+}
+"""The table of ``core.stop``, with what each move does in its place."""
+
+
 def _enter(state: Stop, run: NodeRun, phase: Phase) -> None:
-    before = run.open
+    if not run.residual:
+        state.pending += (phase not in SETTLED) - (run.phase not in SETTLED)
     run.phase = phase
     run.serial += 1
-    state.pending += run.open - before
 
 
 def _timer(state: Stop, run: NodeRun, cue: Cue, at_s: float, serial: int | None = None) -> None:

@@ -10,6 +10,7 @@ from grandpause.core.statement.acts import Lift, Limit, Permit, Restart
 from grandpause.core.statement.charter import Charter, LimitBounds, PowerRule, Ramp, Right
 from grandpause.core.statement.codec import Act
 from grandpause.core.statement.facts import Declaration
+from grandpause.core.statement.scope import Scope, ScopeKind
 from grandpause.errors import TrustError
 
 _RIGHT_OF = {
@@ -37,9 +38,14 @@ def power_used(charter: Charter, act: Act) -> PowerRule:
     if isinstance(act, Limit):
         assert power.bounds is not None
         _check_limit(act, power, power.bounds)
-    elif isinstance(act, Restart | Declaration) and not power.scope.reaches(act.site):
-        raise TrustError(f"{power.id!r} does not reach site {act.site}", where=f"{act.kind}.site")
+    elif isinstance(act, Restart | Declaration) and not power.scope.covers(_whole(act.site)):
+        # The power over one hall is none over the latch of the whole site.
+        raise TrustError(f"{power.id!r} does not reach all of site {act.site}", where=f"{act.kind}.site")
     return power
+
+
+def _whole(site: str) -> Scope:
+    return Scope(kind=ScopeKind.SITES, sites=(site,))
 
 
 def _check_limit(limit: Limit, power: PowerRule, bounds: LimitBounds) -> None:

@@ -128,6 +128,11 @@ class TrustedSet:
         return next(iter(self._charters[max(self._charters)].values()))
 
     @property
+    def clock_error_s(self) -> int:
+        """The stated error of the wall clock; where the newest version forked, the larger one."""
+        return max(each.clock_error_s for each in self._charters[max(self._charters)].values())
+
+    @property
     def forked(self) -> bool:
         """Whether two successors of one version are complete: then nothing may raise (no log)."""
         return any(len(each) > 1 for each in self._charters.values())
@@ -340,15 +345,17 @@ class TrustedSet:
         grown = True
         while grown:
             grown = False
+            new: set[int] = set()
             for entry in self.entries:
                 if isinstance(entry.statement, Charter) and entry.standing is Standing.COUNTS:
                     versions = self._charters.setdefault(entry.statement.version, {})
                     if entry.name not in versions:
                         versions[entry.name] = entry.statement
                         self._counting.clear()  # what is barred hangs on the versions
+                        new.add(entry.statement.version)
                         grown = True
-            for entry in self.entries:
-                if entry.standing is not Standing.COUNTS:
+            for entry in self.entries if new else ():
+                if entry.standing is not Standing.COUNTS and _may_gain(entry, new):
                     grown |= self._judge_again(entry, now)
 
     def _keep(self, entry: Entry) -> None:
@@ -365,6 +372,13 @@ class TrustedSet:
             judged = replace(entry, standing=Standing.VOID, why=str(refusal))
         self._keep(judged)
         return judged.standing is Standing.COUNTS and isinstance(judged.statement, Charter)
+
+
+def _may_gain(entry: Entry, versions: set[int]) -> bool:
+    """Whether these new charter versions can make a difference to a statement that does not count yet."""
+    if isinstance(entry.statement, Charter) or entry.standing is not Standing.PENDING:
+        return True
+    return entry.statement.under.version in versions
 
 
 @lru_cache(maxsize=OPENED)

@@ -30,7 +30,7 @@ from grandpause.core.stop import (
     Stop,
     Timing,
 )
-from grandpause.core.trust import Admission
+from grandpause.core.trust import Admission, Standing
 from grandpause.ports import Claim, Clock, MeterRead
 from grandpause.site.keeper import Decision, Keeper
 from grandpause.site.observation import Observation
@@ -117,7 +117,8 @@ class Controller:
             StoreError: it could not be written; the controller must end.
         """
         admission = self.keeper.receive(data)
-        return admission, self.obey()
+        # What does not count changes nothing; what time alone changes is looked at on time.
+        return admission, self.obey() if admission.standing is Standing.COUNTS else []
 
     def arm(self) -> list[Move]:
         """Let commands be sent."""
@@ -162,10 +163,12 @@ class Controller:
 
     def heard(self, element: str, claim: Claim) -> Sequence[Move]:
         """Take what a device says of an element's power."""
-        self.seen.note(element, claim, now_s=self._clock.monotonic_s())
-        if self.stop.plan is None or element not in self.stop.runs:
+        now_s = self._clock.monotonic_s()
+        self.seen.claims[element] = (claim, now_s)
+        stop = self.stop
+        if stop.plan is None or element not in stop.runs:
             return []
-        return self.feed(Claimed(element, claim.power, claim.reply, claim.detail))
+        return step(stop, Claimed(element, claim.power, claim.reply, claim.detail), now_s)
 
     def seen_since(self, since_s: float) -> None:
         """During a standby: what was asked since then (monotonic seconds) and is off may not come on."""

@@ -6,7 +6,7 @@ standby first), then act, then acknowledge. The keeper itself does no IO but thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from grandpause.core.ceiling import Ceiling, InForce, allowed, ceiling, next_change
@@ -16,11 +16,19 @@ from grandpause.core.memory import Memory, disarmed, latched, restarted
 from grandpause.core.model import Caps, Interval, lowest
 from grandpause.core.plan import Order, order_of
 from grandpause.core.statement.acts import Restart, RestartPurpose
+from grandpause.core.statement.charter import Charter
 from grandpause.core.statement.facts import Reading
 from grandpause.core.timekeeping import TimeKeeper
-from grandpause.core.trust import Admission, SignatureCheck, Standing, TrustedSet, charter_named_by
-from grandpause.errors import StatementError, TrustError
+from grandpause.core.trust import (
+    Admission,
+    SignatureCheck,
+    Standing,
+    TrustedSet,
+    charter_named_by,
+)
+from grandpause.errors import TrustError
 from grandpause.ports import Clock, JournalLine, Store, StoredStatement
+from grandpause.site.booting import first_look_of, load_sets
 
 SEEN_EVERY_S = 60
 _SEEN = "seen_s"
@@ -74,13 +82,11 @@ class Keeper:
         self._sets = {each.charter_id: each for each in sets}
         floor = int(store.value(_SEEN) or b"0")
         self._seen_s = floor
-        self._time = {
-            each.charter_id: TimeKeeper(error_s=each.newest.clock_error_s, floor_s=floor) for each in sets
-        }
+        self._time = {each.charter_id: TimeKeeper(error_s=each.clock_error_s, floor_s=floor) for each in sets}
         self._boot_id = boot_id
         self._looked: tuple[int, float] | None = None
         self._interval: dict[str, Interval] = {}
-        first_look = _first_look(store.value(_FIRST_LOOK), boot_id, now_s=clock.monotonic_s())
+        first_look = first_look_of(store.value(_FIRST_LOOK), boot_id, now_s=clock.monotonic_s())
         if first_look is not None:
             for each in self._time.values():
                 each.resume(first_look, wall_s=clock.wall_s(), monotonic_s=clock.monotonic_s())
@@ -113,11 +119,13 @@ class Keeper:
             TrustError: a charter file is not the pinned charter, or does not count.
             StoreError: the store failed or holds damaged state.
         """
-        # A clock behind what was stored must not date a new charter so early that limits count as repealed.
-        wall_s = clock.wall_s()
-        floor_s = int(store.value(_SEEN) or b"0")
-        now = Interval(earliest=min(wall_s, floor_s or wall_s), latest=max(wall_s, floor_s))
-        sets, installed = _load_sets(charters, store.statements(), now, check)
+        sets, installed = load_sets(
+            list(charters),
+            store.statements(),
+            wall_s=clock.wall_s(),
+            floor_s=int(store.value(_SEEN) or b"0"),
+            check=check,
+        )
         memory = store.memory()
         lines = []
         if memory is None:
@@ -161,20 +169,24 @@ class Keeper:
         trusted, now, admission = self._admit(data)
         entry = trusted.entry(admission.name)
         assert entry is not None
-        self._time[trusted.charter_id].error_s = trusted.newest.clock_error_s
+        self._time[trusted.charter_id].error_s = trusted.clock_error_s
         self._looked = None
-        # A limit that came into force since we last looked makes every older nonce worthless, first.
-        memory = latched(self.memory, self._in_force(), fresh_nonce=self._fresh_nonce())
         lines = [
             self.line("admitted", admission.name, f"{admission.kind}: {admission.standing} {admission.why}")
         ]
-        restart = entry.statement
-        usable = admission.standing is Standing.COUNTS and admission.name not in memory.used
-        if isinstance(restart, Restart) and usable:
-            memory, line = self._use_restart(memory, admission.name, restart)
-            lines.append(line)
+        memory = self.memory
+        if admission.standing is Standing.COUNTS:
+            # A limit that came into force since we last looked makes every older nonce worthless, first.
+            memory = latched(memory, self._in_force(), fresh_nonce=self._fresh_nonce())
+            restart = entry.statement
+            if isinstance(restart, Restart) and admission.name not in memory.used:
+                memory, line = self._use_restart(memory, admission.name, restart)
+                lines.append(line)
+            elif isinstance(restart, Charter):
+                memory, more = self._use_waiting(memory, trusted)
+                lines += more
+            memory = latched(memory, self._in_force(), fresh_nonce=self._fresh_nonce())
         stored = StoredStatement(charter=trusted.charter_id, data=data, admitted=now)
-        memory = latched(memory, self._in_force(), fresh_nonce=self._fresh_nonce())
         if admission.changed or memory != self.memory:
             self._commit(memory, statements=[stored], journal=lines)
         return admission
@@ -213,13 +225,16 @@ class Keeper:
         Raises:
             TrustError: something binds, and the restart quorum has not allowed it.
         """
+        self.decide()  # a limit that began since we last looked makes every older permission worthless, first
+        now = self._now()
+        permission = self._permission_to_disarm(now)
         memory = disarmed(
             self.memory,
             ceiling=allowed(self._ceilings(), Caps()),
-            permission=self._permission_to_disarm(),
+            permission=permission,
             site=self.site,
             controller=self.controller,
-            now=next(iter(self._now().values())),
+            now=next(iter(now.values())) if permission is None else now[permission[1].under.charter],
         )
         self._commit(memory, journal=[self.line("disarmed", "", "observe only; latch and standby stay")])
 
@@ -258,15 +273,25 @@ class Keeper:
             if trusted is None:
                 raise TrustError("names a charter that is not pinned here", where="charter")
             return trusted, times[charter], trusted.admit(data, now=times[charter])
-        # A later version of a charter names only its predecessor: each pinned charter looks at it.
-        refusal: TrustError | StatementError | None = None
-        for charter_id, trusted in self._sets.items():
+        return self._admit_successor(data, times)
+
+    def _admit_successor(
+        self, data: bytes, times: Mapping[str, Interval]
+    ) -> tuple[TrustedSet, Interval, Admission]:
+        """Admit a later version of a charter, which names only its predecessor: each pinned charter looks."""
+        refusal: TrustError | None = None
+        waiting: tuple[TrustedSet, Interval, Admission] | None = None
+        for charter, trusted in self._sets.items():
             try:
-                admission = trusted.admit(data, now=times[charter_id])
+                admission = trusted.admit(data, now=times[charter])
             except TrustError as cause:
                 refusal = cause
                 continue
-            return trusted, times[charter_id], admission
+            if admission.standing is not Standing.WAITING:
+                return trusted, times[charter], admission
+            waiting = waiting or (trusted, times[charter], admission)
+        if waiting is not None:
+            return waiting
         raise refusal or TrustError("no charter is pinned here", where="charter")
 
     def _use_restart(self, memory: Memory, name: str, restart: Restart) -> tuple[Memory, JournalLine]:
@@ -280,22 +305,35 @@ class Keeper:
             controller=self.controller,
             # Limits that return by themselves never touch the latch: they bind beside it (ADR 0015).
             ceiling=lowest(each.limit.caps for each in self._in_force() if each.latches),
-            now=next(iter(self._now().values())),
+            now=self._now()[restart.under.charter],
             fresh_nonce=self._fresh_nonce(),
         )
         return memory, self.line("restart", name, "used: latch raised to what it allows, standby over")
 
-    def _permission_to_disarm(self) -> tuple[str, Restart] | None:
-        now = next(iter(self._now().values()))
-        for trusted in self._sets.values():
+    def _use_waiting(self, memory: Memory, trusted: TrustedSet) -> tuple[Memory, list[JournalLine]]:
+        """Use the restarts that count since this moment: the charter that they name has come."""
+        lines = []
+        for entry in trusted.counting(Kind.RESTART):
+            restart = entry.statement
+            if isinstance(restart, Restart) and entry.name not in memory.used:
+                try:
+                    memory, line = self._use_restart(memory, entry.name, restart)
+                except TrustError as refusal:
+                    line = self.line("refused", entry.name, str(refusal))
+                lines.append(line)
+        return memory, lines
+
+    def _permission_to_disarm(self, now: Mapping[str, Interval]) -> tuple[str, Restart] | None:
+        for charter, trusted in self._sets.items():
             for entry in trusted.counting(Kind.RESTART):
                 restart = entry.statement
                 if (
                     isinstance(restart, Restart)
                     and restart.purpose is RestartPurpose.DISARM
+                    and restart.site == self.site
                     and entry.name not in self.memory.used
                     and restart.nonces.get(self.controller) == self.memory.nonce
-                    and now.latest <= restart.void_after
+                    and now[charter].latest <= restart.void_after
                 ):
                     return entry.name, restart
         return None
@@ -341,35 +379,3 @@ class Keeper:
         self._store.commit(statements=statements, memory=memory, values=values, journal=journal)
         self._seen_s = seen
         self.memory = memory
-
-
-def _first_look(stored: bytes | None, boot_id: str, *, now_s: float) -> tuple[float, float] | None:
-    """Return the first look at both clocks that another process of this boot had; None: there was none."""
-    if stored is None or not boot_id:
-        return None
-    boot, wall, monotonic = stored.decode().split()
-    looked_s = float(monotonic)
-    return (float(wall), looked_s) if boot == boot_id and looked_s <= now_s else None
-
-
-def _load_sets(
-    charters: Iterable[tuple[str, Sequence[bytes]]],
-    stored: Sequence[StoredStatement],
-    now: Interval,
-    check: SignatureCheck,
-) -> tuple[list[TrustedSet], list[StoredStatement]]:
-    """Return a set for each pinned charter, and the charter files that the store does not have yet.
-
-    What is stored is admitted with the time of its first admission, so that a reboot moves no date.
-    """
-    sets = []
-    installed = []
-    for charter_id, files in charters:
-        trusted = TrustedSet(charter_id, check=check)
-        for each in stored:
-            if each.charter == charter_id:
-                trusted.admit(each.data, now=each.admitted)
-        new = [data for data in files if trusted.admit(data, now=now, installed=True).changed]
-        installed += [StoredStatement(charter=charter_id, data=data, admitted=now) for data in new]
-        sets.append(trusted)
-    return sets, installed

@@ -52,10 +52,6 @@ class Observation:
         self.before = {meter: each[-1] for meter, each in self.history.items() if each}
         self.signed_before = {meter: each[-1] for meter, each in self.signed.items() if each}
 
-    def note(self, element: str, claim: Claim, *, now_s: float) -> None:
-        """Remember one claim, made at this moment (monotonic seconds)."""
-        self.claims[element] = (claim, now_s)
-
     def fresh_claims(self, *, since_s: float) -> Mapping[str, Power]:
         """Return element -> claimed power, of claims that were made at this moment or later."""
         return {name: claim.power for name, (claim, at) in self.claims.items() if at >= since_s}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 EPOCH_S = 1_780_000_000
 """Unix seconds at which every world begins."""
+
+
+class Truth(Protocol):
+    """Knows the true time: seconds since its world began."""
+
+    now_s: float
 
 
 class MachineClock:
@@ -16,20 +22,20 @@ class MachineClock:
         drift_ppm: how much too fast the boot-time clock runs.
     """
 
-    def __init__(self, now_s: Callable[[], float], *, off_s: float = 0.0, drift_ppm: float = 0.0) -> None:
-        """Take the world's true time, in seconds since it began."""
-        self._now_s = now_s
+    def __init__(self, truth: Truth, *, off_s: float = 0.0, drift_ppm: float = 0.0) -> None:
+        """Take what knows the true time."""
+        self._truth = truth
         self.off_s = off_s
         self._rate = 1.0 + drift_ppm / 1_000_000
         self._booted_s = 0.0
 
     def wall_s(self) -> int:
         """Return the wall clock in Unix seconds."""
-        return int(EPOCH_S + self._now_s() + self.off_s)
+        return int(EPOCH_S + self._truth.now_s + self.off_s)
 
     def monotonic_s(self) -> float:
         """Return seconds since the machine's last boot."""
-        return (self._now_s() - self._booted_s) * self._rate
+        return (self._truth.now_s - self._booted_s) * self._rate
 
     def monotonic_at(self, true_s: float) -> float:
         """Return what the boot-time clock showed at a true time."""
@@ -37,7 +43,7 @@ class MachineClock:
 
     def boot(self) -> None:
         """Begin to count anew."""
-        self._booted_s = self._now_s()
+        self._booted_s = self._truth.now_s
 
     def true_s(self, monotonic_s: float) -> float:
         """Return the true time at which the boot-time clock shows this."""

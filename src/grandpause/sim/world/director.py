@@ -54,6 +54,7 @@ class Director:
         # What each site has not had yet: (name, piece) -> the statement.
         self._owed: dict[str, dict[tuple[str, int], Posted]] = {each.id: {} for each in world.sites}
         self._lost: set[str] = set()
+        self._asked: dict[str, float] = {}
 
     def begin(self) -> None:
         """Put every activity on the agenda."""
@@ -206,7 +207,7 @@ class Director:
                 old = world.posted[chance.choice(names)]
                 self._send(each, old, chance.randrange(len(old.pieces)), 5.0)
         if not self._healed:
-            world.push(self._soon(2 * DAY_S), self.crime, None, None)
+            world.push(self._soon(4 * DAY_S), self.crime, None, None)
 
     # Operators.
 
@@ -237,7 +238,10 @@ class Director:
         early = Fault.EARLY_RESTART in faults and chance.random() < 0.2
         if early:
             world.struck(Fault.EARLY_RESTART)
-        if held and (early or not ceiling):
+        # One restart for a nonce; another one if it did not come through within half a day.
+        asked = self._asked.get(memory.nonce, -math.inf)
+        if held and (early or not ceiling) and world.now_s > asked + 12 * HOUR_S:
+            self._asked[memory.nonce] = world.now_s
             caps = Caps() if chance.random() < 0.9 else memory.latch
             restart = world.people.restart(
                 site.id, memory.nonce, caps, now=self._unix(), purpose=RestartPurpose.RAISE

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from grandpause.core.model import Power, Reply, Stage
 from grandpause.core.stop import Alarm, Answered, Claimed, Command, EffectKey, Question, Tick
+from grandpause.core.trust import Standing
 from grandpause.errors import StatementError, TrustError
 from grandpause.ports import Claim
 from grandpause.sim.world import invariants
@@ -72,7 +73,8 @@ class Process:
         )
         site.ledger.hear(posted, people, self.world.now_s, clock_right=site.clock_honest)
         self.perform(moves)
-        self.decided()
+        if admission.standing is Standing.COUNTS:
+            self.decided()
         return True
 
     def arm(self) -> None:

@@ -58,7 +58,7 @@ class SimSite:
         self.disk = Disk()
         drift = chance.uniform(-100, 100) if world.strikes(Fault.CLOCK_DRIFT) else 0.0
         off = chance.uniform(-9, 9) if world.strikes(Fault.CLOCK_ERROR) else 0.0
-        self.clock = MachineClock(lambda: world.now_s, off_s=off, drift_ppm=drift)
+        self.clock = MachineClock(world, off_s=off, drift_ppm=drift)
         self.timing = _timing(chance)
         self.ramp = RampRule(
             watts_per_minute=chance.choice((None, None, 60_000, 200_000)),
