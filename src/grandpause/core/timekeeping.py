@@ -38,6 +38,7 @@ class TimeKeeper:
     _anchor_monotonic_s: float = 0.0
     _earliest: int = 0
     _ahead_s: float = 0.0
+    _behind: bool = False
 
     @property
     def anchor(self) -> tuple[float, float] | None:
@@ -52,12 +53,13 @@ class TimeKeeper:
         A restart of the process is then no moment at which the wall clock is believed anew: one that is
         ahead is a doubt, which moves ``latest`` alone.
         """
-        if anchor[0] + self.error_s < self.floor_s:
+        passed = monotonic_s - anchor[1]
+        expected = anchor[0] + passed
+        doubt = self.error_s + passed * DRIFT_PPM / 1_000_000
+        if expected + doubt < self.floor_s:
             return  # that look was at a clock which was certainly wrong: look again
         self._anchor_wall_s, self._anchor_monotonic_s = anchor
-        passed = monotonic_s - self._anchor_monotonic_s
-        ahead_s = wall_s - (self._anchor_wall_s + passed)
-        self._ahead_s = ahead_s if ahead_s > self.error_s + passed * DRIFT_PPM / 1_000_000 else 0.0
+        self._ahead_s = wall_s - expected if wall_s - expected > doubt else 0.0
 
     def observe(self, *, wall_s: float, monotonic_s: float) -> Interval:
         """Return the interval at this moment.
@@ -75,6 +77,7 @@ class TimeKeeper:
         if self._anchor_wall_s is None or (right and self._behind):
             # A clock that was certainly wrong at the first look, and has been set, is looked at as at a boot.
             self._anchor_wall_s, self._anchor_monotonic_s = wall_s, monotonic_s
+            self._behind = not right
         # Always judged from the first anchor: one that moved along would believe a clock that creeps by
         # many steps, each below its error, and an hour of them would run out any limit.
         passed = monotonic_s - self._anchor_monotonic_s
@@ -92,7 +95,3 @@ class TimeKeeper:
             # that begins now must act now, and nothing that a date could make void may raise.
             latest = max(latest, self.past_s + UNKNOWN_S)
         return Interval(earliest=self._earliest, latest=latest)
-
-    @property
-    def _behind(self) -> bool:
-        return self._anchor_wall_s is not None and self._anchor_wall_s + self.error_s < self.floor_s

@@ -187,6 +187,8 @@ class Accidents:
         self._world.struck(fault)
         box = self._chance.choice(boxes)
         box.fault = kind
+        names = list(box.channels)
+        box.blind = tuple(self._chance.sample(names, self._chance.randint(1, len(names))))
         self._world.note(site, f"meter {box.id} is {kind}")
         site.meters_moved()
         self._later(8 * HOUR_S, self.meter_mended, site, box)

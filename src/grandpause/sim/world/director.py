@@ -20,6 +20,7 @@ from grandpause.sim.world.people import (
     CURTAIL,
     EVERYWHERE,
     GRID,
+    LIFT_HALL,
     OUTSIDERS,
     STAFF,
     UTILITY,
@@ -128,7 +129,8 @@ class Director:
             power = limited.statement.under.power if isinstance(limited.statement, Limit) else "limit"
             lift = world.people.suspension(power, now=self._unix(), lasts_s=3 * HOUR_S)
         else:
-            lift = world.people.lift([limited.name], now=self._unix())
+            power = LIFT_HALL if self._chance.random() < 0.2 else "lift"
+            lift = world.people.lift([limited.name], now=self._unix(), power=power)
         if self._post(lift, self._signers(2)) is not None:
             world.count("lifts")
 
@@ -199,7 +201,7 @@ class Director:
             world.struck(Fault.TRICKED)
             other = chance.choice(world.sites)
             tricked = people.restart(other.id, site.nonce, Caps(), now=now, purpose=RestartPurpose.RAISE)
-            self._post(tricked, tuple(dict.fromkeys((rogue, *people.members[-1][:1]))))
+            self._post(tricked, tuple(dict.fromkeys((rogue, *people.members[-1][:2]))), everywhere=True)
         if Fault.DUPLICATE in world.settings.faults and world.posted:
             world.struck(Fault.DUPLICATE)
             names = list(world.posted)
@@ -284,8 +286,10 @@ class Director:
         for posted in self._world.posted.values():
             self._owe(posted, [site])
 
-    def _post(self, statement: Statement, signers: tuple[str, ...]) -> Posted | None:
-        """Post a statement and send it to every site; None if too few were willing."""
+    def _post(
+        self, statement: Statement, signers: tuple[str, ...], *, everywhere: bool = False
+    ) -> Posted | None:
+        """Post a statement and send it to whom it concerns; None if too few were willing."""
         world, chance = self._world, self._chance
         faults = world.settings.faults
         if Fault.REFUSING in faults and len(signers) > 1 and chance.random() < 0.08:
@@ -301,7 +305,7 @@ class Director:
         world.posted[posted.name] = posted
         self._owe(posted, world.sites)
         late = Fault.LATE in faults and not self._healed
-        for site in self._addressees(posted):
+        for site in world.sites if everywhere else self._addressees(posted):
             for piece in range(len(posted.pieces)):
                 delay_s = chance.uniform(0.5, 30)
                 if late and chance.random() < 0.15:

@@ -71,6 +71,7 @@ class MeterBox:
         at_s: Unix seconds that it gave for it.
         other: the meter with which it may be swapped.
         alone: the machines, where every channel covers one.
+        blind: channels that show nothing while the fault is nan.
     """
 
     id: str
@@ -80,6 +81,7 @@ class MeterBox:
     at_s: int = 0
     other: MeterBox | None = None
     alone: tuple[Machine, ...] = ()
+    blind: tuple[str, ...] = ()
 
     def look(self, wall_s: int) -> int:
         """Take a reading at this moment; return how many channels show something new."""
@@ -91,15 +93,16 @@ class MeterBox:
             return 0
         if fault == "zero":
             shown: dict[str, int | None] = dict.fromkeys(self.channels, 0)
-        elif fault == "nan":
-            shown = dict.fromkeys(self.channels)
         else:
             source = self.other if fault == "swapped" and self.other is not None else self
+            shown = {}
             if source.alone:
-                shown = dict(zip(self.channels, [each.draw_w for each in source.alone], strict=True))
+                shown |= dict(zip(self.channels, [each.draw_w for each in source.alone], strict=True))
             else:
                 sums = [sum([each.draw_w for each in covered]) for covered in source.channels.values()]
-                shown = dict(zip(self.channels, sums, strict=True))
+                shown |= dict(zip(self.channels, sums, strict=True))
+        if fault == "nan":
+            shown |= dict.fromkeys(self.blind)
         old = self.shown
         self.shown = shown
         return sum(value != old.get(channel) for channel, value in shown.items())

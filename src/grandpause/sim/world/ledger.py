@@ -16,7 +16,7 @@ from grandpause.core.model import CapKey
 from grandpause.core.statement.acts import Lift, Limit, Restart, RestartPurpose
 from grandpause.core.statement.charter import Charter
 from grandpause.sim.world.clock import EPOCH_S
-from grandpause.sim.world.people import Posted
+from grandpause.sim.world.people import LIFT_HALL, ONE_HALL, Posted
 from grandpause.sim.world.settings import DAY_S
 
 REPEAL_GRACE_S: Final = 7 * DAY_S
@@ -226,6 +226,8 @@ class Ledger:
         margin = DOUBT_S if surely else -DOUBT_S
         for lift, at in self.lifts:
             if lift.under.charter != limit.under.charter:
+                continue
+            if lift.under.power == LIFT_HALL and limit.scope != ONE_HALL:
                 continue
             operators = limit.under.power != "grid-call"
             newer = [when for each, when in self.versions if each.version > lift.under.version]

@@ -38,6 +38,8 @@ FAR_S: Final = EPOCH_S + 4_000 * DAY_S
 BOUNDED: Final = "limit-bounded"
 CURTAIL: Final = "curtail"
 GRID: Final = "grid-call"
+LIFT_HALL: Final = "lift-one-hall"
+ONE_HALL: Final = Scope(kind=ScopeKind.HALL, sites=("site-1",), name="h1")
 STAFF: Final = ("ada", "bo", "cy", "di", "eve")
 UTILITY: Final = ("uma", "vic", "wu")
 OUTSIDERS: Final = ("mallory",)
@@ -249,7 +251,8 @@ def _operator(members: tuple[str, ...], *, bounded: bool = True) -> Charter:
         charter.roster.groups,
     )
     powers = tuple(each for each in charter.powers if bounded or each.id != BOUNDED)
-    powers += (_limit_power(CURTAIL, "any-two"),)
+    lift_hall = PowerRule(id=LIFT_HALL, right=Right.LIFT, quorum="any-two", scope=ONE_HALL)
+    powers += (_limit_power(CURTAIL, "any-two"), lift_hall)
     return replace(charter, roster=roster, powers=powers, waives=weak_points(roster, powers))
 
 

@@ -82,6 +82,8 @@ class SimSite:
         self.clock_safe = True
         self._found_out = False
         self._seen_s = 0
+        self._seen_at_s = 0.0
+        self._machine_boots = 0
         self.broken = False
         self.adversarial = False
         self.alarmed_s = -1.0
@@ -99,14 +101,32 @@ class SimSite:
     # The controller's lives.
 
     def boot(self, _a: object = None, _b: object = None) -> None:
-        """Start the machine and its controller."""
+        """Start the machine, and its controller."""
         if self.process is not None:
             return
-        world = self.world
         self.clock.boot()
-        self.booted_s = world.now_s
-        self._seen_s = 0 if self.disk.damaged else int(self.disk.value("seen_s") or b"0")
+        self._machine_boots += 1
+        self._remember_seen()
         self._clock_believed()
+        self._start_controller()
+
+    def start_again(self, _a: object, _b: object) -> None:
+        """The supervisor starts the controller again; the machine ran on, so time does, too."""
+        if self.process is None:
+            # A clock that is ahead by now moves the latest moment alone.
+            self.clock_honest = self.clock_honest and self.clock_right
+            if self._found_out:
+                self._remember_seen()
+                self._clock_believed()
+            self._start_controller()
+
+    def _remember_seen(self) -> None:
+        self._seen_s = 0 if self.disk.damaged else int(self.disk.value("seen_s") or b"0")
+        self._seen_at_s = self.clock.monotonic_s()
+
+    def _start_controller(self) -> None:
+        world = self.world
+        self.booted_s = world.now_s
         self.disk.commands.clear()
         try:
             keeper = Keeper.boot(
@@ -118,6 +138,7 @@ class SimSite:
                 charters=world.people.files(),
                 elements=self.hall.machines,
                 check=world.table.check,
+                boot_id=f"{self.id}-boot-{self._machine_boots}",
             )
             for each in world.people.agreed:
                 self.ledger.hear(each, each.signers, world.now_s, clock_right=True, installed=True)
@@ -148,7 +169,9 @@ class SimSite:
         A clock that is behind what the disk remembers is seen to be wrong: then nothing is too late, and the
         controller looks again until it is set.
         """
-        self._found_out = self.clock.wall_s() + GRID_ERROR_S < self._seen_s + self.clock.monotonic_s()
+        self._found_out = (
+            self.clock.wall_s() + GRID_ERROR_S < self._seen_s + self.clock.monotonic_s() - self._seen_at_s
+        )
         self.clock_honest = self.clock_right
         self.clock_safe = self.clock_right or self._found_out
         self.ledger.doubtful |= self.clock.off_s > HONEST_S
@@ -169,7 +192,7 @@ class SimSite:
         if self.disk.damaged:
             self.broken = True
         else:
-            self.world.push(self.world.now_s + 5.0, self.boot, None, None)
+            self.world.push(self.world.now_s + 5.0, self.start_again, None, None)
 
     def loses_state(self, image: tuple[Content, Ledger] | None) -> None:
         """The disk is set up anew, or an old image is put back."""
