@@ -39,6 +39,7 @@ class Element:
         idle_w: the least that it draws while it is on.
         off_w: the most that it draws while it is off (its BMC and fans on standby).
         compute: rated dense BF16 compute in TFLOP/s.
+        other_parts: parts to which another declaration counts it, while a cap binds; never encoded.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Element:
     idle_w: int
     off_w: int
     compute: int
+    other_parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.off_w < self.idle_w <= self.rated_w:
@@ -59,7 +61,7 @@ class Element:
         parts = [SITE_PART, f"hall:{self.hall}"]
         if self.tenant:
             parts.append(f"tenant:{self.tenant}")
-        return tuple(parts)
+        return (*parts, *(each for each in self.other_parts if each not in parts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,8 @@ class ElementTable:
     elements: tuple[Element, ...]
     meters: tuple[MeterRow, ...]
     by_id: Mapping[str, Element] = field(init=False, compare=False, repr=False)
+    rated: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    """Part -> rated compute in TFLOP/s that a share is taken of; filled in where it is not given."""
 
     def __post_init__(self) -> None:
         by_id = {each.id: each for each in self.elements}
@@ -115,6 +119,7 @@ class ElementTable:
                         f"covers the unknown element {unknown}", where=f"meters.{meter.id}.{channel}"
                     )
         object.__setattr__(self, "by_id", by_id)
+        object.__setattr__(self, "rated", {**_rated(self.elements), **self.rated})
 
     def to_bytes(self) -> bytes:
         """Return the table's one encoding."""
@@ -148,17 +153,25 @@ def digest_of(path: str, data: bytes) -> FileDigest:
 def while_bound(before: ElementTable, current: ElementTable) -> ElementTable:
     """Return the table to judge by while a cap binds: nobody gains by a new declaration.
 
-    ``before`` was in force when the cap began to bind. An element in both counts at the higher watts
-    and compute; one that left stays; the meters are the current ones and, for elements that left,
-    those of ``before``.
+    ``before`` was in force when the cap began to bind. An element in both counts at the higher watts and
+    compute, and to the parts of both; one that left stays. A share is taken of the lower rated total. The
+    meters are the current ones and, for elements that left, those of ``before``.
     """
     merged = dict(before.by_id)
     for new in current.elements:
         old = merged.get(new.id)
         merged[new.id] = new if old is None else _heavier(old, new)
-    meters = {each.id: each for each in before.meters} | {each.id: each for each in current.meters}
+    left = before.by_id.keys() - current.by_id.keys()
+    meters = {
+        each.id: each
+        for each in before.meters
+        if any(name in left for covered in each.channels.values() for name in covered)
+    } | {each.id: each for each in current.meters}
+    rated = {part: min(before.rated.get(part, total), total) for part, total in current.rated.items()}
     return ElementTable(
-        tuple(merged[each] for each in sorted(merged)), tuple(meters[each] for each in sorted(meters))
+        tuple(merged[each] for each in sorted(merged)),
+        tuple(meters[each] for each in sorted(meters)),
+        rated={**before.rated, **rated},
     )
 
 
@@ -176,7 +189,16 @@ def _heavier(one: Element, other: Element) -> Element:
         idle_w=min(one.idle_w, other.idle_w),
         off_w=min(one.off_w, other.off_w),
         compute=max(one.compute, other.compute),
+        other_parts=tuple(dict.fromkeys((*one.parts, *other.parts))),
     )
+
+
+def _rated(elements: tuple[Element, ...]) -> dict[str, int]:
+    rated: dict[str, int] = {}
+    for each in elements:
+        for part in each.parts:
+            rated[part] = rated.get(part, 0) + each.compute
+    return rated
 
 
 def _element_value(element: Element) -> Value:

@@ -213,7 +213,7 @@ class Planner:
                 unknown.append(key.part)
                 continue
             if key.unit is Unit.COMPUTE:
-                budgets[key] = value * sum(each.compute for each in members) // FULL_PPM
+                budgets[key] = value * self._table.rated[key.part] // FULL_PPM
                 continue
             rest = sum(each.off_w for each in members)
             if key.unit is Unit.SITE_WATTS:

@@ -241,8 +241,7 @@ class Prover:
         complaints = []
         if astray:
             complaints.append(_Complaint(f"no meter shows to be off, and must be: {_names(astray)}"))
-        total = sum(each.compute for each in members)
-        may = value * total // FULL_PPM
+        may = value * self.table.rated[key.part] // FULL_PPM
         used = sum(each.compute for each in running)
         if used > may:
             complaints.append(_Complaint(f"{used} TFLOP/s of {key.part} may be running, {may} are allowed"))

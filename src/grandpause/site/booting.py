@@ -35,9 +35,12 @@ def load_sets(
     installed = []
     for charter_id, files in charters:
         trusted = TrustedSet(charter_id, check=check)
+        names = {decode_only(data)[0].name for data in files}
         for each in stored:
             if each.charter == charter_id:
-                trusted.admit(each.data, now=each.admitted)
+                # A stored version that was installed counts from its stored date on; so does what waits for it.
+                is_installed = decode_only(each.data)[0].name in names
+                trusted.admit(each.data, now=each.admitted, installed=is_installed)
         new = [data for data in files if trusted.admit(data, now=now, installed=True).changed]
         installed += [StoredStatement(charter=charter_id, data=data, admitted=now) for data in new]
         sets.append(trusted)

@@ -17,7 +17,7 @@ from typing import IO, Self
 
 from grandpause.core.envelope import Kind, parse
 from grandpause.core.evidence import EVIDENCE_FILE
-from grandpause.core.plan import Planner
+from grandpause.core.plan import Equipment, Planner
 from grandpause.core.proving import Prover
 from grandpause.core.statement.acts import NONCE_BYTES
 from grandpause.core.statement.facts import Declaration
@@ -29,6 +29,7 @@ from grandpause.site.bundling import Account, bundle_files, watts_before, write_
 from grandpause.site.clock import SystemClock
 from grandpause.site.control import Control
 from grandpause.site.controller import Controller
+from grandpause.site.declared import lift_quorum_declared, table_in_force
 from grandpause.site.engine import Engine, Ports
 from grandpause.site.inbox import Inbox
 from grandpause.site.keeper import Keeper
@@ -88,7 +89,8 @@ class SiteDaemon:
         self._opened: AsyncExitStack
         self._unwritten: list[JournalLine] = []
         self._status_problem = ""
-        self._prover = Prover(site.table)
+        self._table = site.table
+        self._prover: Prover
         self._store: Store
         self._devices: Devices
         self.controller: Controller
@@ -118,7 +120,14 @@ class SiteDaemon:
         self._store = SqliteStore(state / "site.sqlite")
         opened.callback(self._store.close)
         keeper = open_keeper(self.site, self._store, self._clock)
-        check_declaration(self.site, keeper, self._declaration)
+        declaration = check_declaration(self.site, keeper, self._declaration)
+        self._table = table_in_force(
+            self.site.table,
+            store=self._store,
+            binds=keeper.decide().binds,
+            agreed=lift_quorum_declared(keeper, declaration),
+        )
+        self._prover = Prover(self._table)
         self._devices = await open_devices(
             self.site,
             self._clock,
@@ -198,9 +207,11 @@ class SiteDaemon:
 
     def _make_controller(self, keeper: Keeper) -> Controller:
         site = self.site
+        # What another declaration left out can be told nothing any more, and is said to be so.
+        equipment = dict.fromkeys(self._table.by_id, Equipment(has_bmc=False)) | dict(site.equipment)
         return Controller(
             keeper=keeper,
-            planner=Planner(site.table, site.equipment, ramp=site.ramp, protected_w=site.protected_watts),
+            planner=Planner(self._table, equipment, ramp=site.ramp, protected_w=site.protected_watts),
             prover=self._prover,
             clock=self._clock,
             timing=site.timing,
@@ -249,6 +260,10 @@ class SiteDaemon:
 
     def _give_evidence(self) -> None:
         """Write the bundle; one that cannot be made (too many files) is an alarm and stops nothing."""
+        if self._table is not self.site.table:
+            # A stranger would recompute by the new declaration alone, and find less than was judged here.
+            self._note("evidence", "the declaration changed while a cap binds: this verdict has no bundle")
+            return
         try:
             self._write_evidence()
         except StatementError as cause:
@@ -353,8 +368,8 @@ def read_declaration(site: SiteFile) -> bytes:
     return _read(site.identity.declaration_file)
 
 
-def check_declaration(site: SiteFile, keeper: Keeper, data: bytes) -> None:
-    """Refuse a site file that is not the one that was declared.
+def check_declaration(site: SiteFile, keeper: Keeper, data: bytes) -> Declaration:
+    """Return the declaration; refuse a site file that is not the one that was declared.
 
     Raises:
         SiteFileError: the elements table, site or operator differ.
@@ -389,6 +404,7 @@ def check_declaration(site: SiteFile, keeper: Keeper, data: bytes) -> None:
             where=path,
             hint="sign a new declaration: grandpause site declare",
         )
+    return statement
 
 
 def _read(path: Path) -> bytes:

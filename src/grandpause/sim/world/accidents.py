@@ -49,6 +49,7 @@ class Accidents:
             Fault.REINSTALL: (30.0, self._reinstall),
             Fault.COME_BACK: (4.0, self._come_back),
             Fault.PLUG: (20.0, self._plug),
+            Fault.RENAME_HALLS: (6.0, self._rename),
             **dict.fromkeys(_WRITES, (6.0, self._write)),
             **dict.fromkeys(_BMC_FAULTS, (4.0, self._bmcs)),
             **dict.fromkeys(_METER_FAULTS, (5.0, self._meter)),
@@ -142,6 +143,11 @@ class Accidents:
             self._world.struck(fault)
             self._world.note(site, f"{machine.id} comes on by itself")
             site.start(machine)
+
+    def _rename(self, site: SimSite, fault: Fault) -> None:
+        """The operator gives his halls other names, swaps them, or gives them their own again."""
+        self._world.struck(fault)
+        site.rename_halls(self._chance.choice(({}, {"h1": "x1"}, {"h1": "h2", "h2": "h1"}, {"h1": "h2"})))
 
     def _plug(self, site: SimSite, fault: Fault) -> None:
         """A feed loses power, and sometimes the controller with it; machines may come on with it."""

@@ -7,7 +7,7 @@ servers. Watts are constant in each state: what the prover must see through are 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +22,7 @@ STANDBY_W: Final = 40
 COMPUTE: Final = 7_915
 """TFLOP/s, an eight-way H100 node as in ``sim.machines``."""
 MACHINES_A_ROW: Final = 16
+FAR: Final = 10**12
 
 
 @dataclass(slots=True)
@@ -29,6 +30,8 @@ class Machine:
     """One node: the truth, and what is wrong with it.
 
     Attributes:
+        hall: where it stands, whatever the operator calls it.
+        parts: the parts of the site that it counts to.
         on: whether it really runs.
         draw_w: what it really draws.
         fed: its outlet is closed and its feed is live.
@@ -42,8 +45,9 @@ class Machine:
 
     id: str
     index: int
-    parts: tuple[str, ...]
+    hall: str
     running_w: int
+    parts: tuple[str, ...] = ()
     on: bool = True
     draw_w: int = 0
     fed: bool = True
@@ -145,24 +149,50 @@ class Hall:
         self.total_compute: dict[str, int] = {}
         self.changed: dict[str, Machine] = {}
         for index in range(elements):
-            hall = f"hall:h{index * halls // elements + 1}"
             machine = Machine(
-                f"n{index + 1:03d}", index, ("site", hall), chance.randrange(4_000, RATED_W + 1, 100)
+                f"n{index + 1:03d}",
+                index,
+                f"h{index * halls // elements + 1}",
+                chance.randrange(4_000, RATED_W + 1, 100),
             )
             machine.draw_w = machine.running_w
             self.machines[machine.id] = machine
-            for part in machine.parts:
-                self.total_compute[part] = self.total_compute.get(part, 0) + COMPUTE
-                self.compute_on[part] = self.compute_on.get(part, 0) + COMPUTE
-                self.watts[part] = self.watts.get(part, 0) + machine.draw_w
+        self.declare({}, {})
         self.boxes = self._make_boxes(chance)
 
-    def table(self, names: dict[str, str]) -> ElementTable:
+    def declare(self, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+        """Count the machines to the parts that the operator's names make of their halls.
+
+        Args:
+            before: hall -> its name when something began to bind; the same as ``now`` while nothing does.
+            now: hall -> its name now; one that is not there has its own.
+        """
+        totals: list[dict[str, int]] = []
+        for names in (before, now):
+            total: dict[str, int] = {}
+            for each in self.machines.values():
+                for part in ("site", _part(names, each.hall)):
+                    total[part] = total.get(part, 0) + COMPUTE
+            totals.append(total)
+        first, second = totals
+        # A share is taken of the lower total of the two.
+        self.total_compute = {
+            part: min(first.get(part, FAR), second.get(part, FAR)) for part in first | second
+        }
+        self.compute_on = dict.fromkeys(self.total_compute, 0)
+        self.watts = dict.fromkeys(self.total_compute, 0)
+        for each in self.machines.values():
+            each.parts = tuple(dict.fromkeys(("site", _part(before, each.hall), _part(now, each.hall))))
+            for part in each.parts:
+                self.compute_on[part] += COMPUTE if each.on else 0
+                self.watts[part] += each.draw_w
+
+    def table(self, names: Mapping[str, str]) -> ElementTable:
         """Return the elements table, with halls as the operator names them now."""
         elements = tuple(
             Element(
                 id=each.id,
-                hall=names.get(each.parts[1][5:], each.parts[1][5:]),
+                hall=names.get(each.hall, each.hall),
                 tenant="",
                 rated_w=RATED_W,
                 idle_w=IDLE_W,
@@ -238,3 +268,7 @@ class Hall:
         for box in (*boxes, *feeds):
             box.look(0)
         return (*boxes, *feeds)
+
+
+def _part(names: Mapping[str, str], hall: str) -> str:
+    return f"hall:{names.get(hall, hall)}"

@@ -40,6 +40,7 @@ class Ledger:
         used: restarts that were used; never forgotten, whatever the disk forgets.
         standby: whether the site lost its state, so that only a restart may end its standby.
         armed: as the controller last acknowledged.
+        names: what the operator called his halls when something began to bind; None after a loss of state.
         doubtful: whether a wall clock ahead of its stated error, at a boot, may have made later charters and
             lifts void for this controller: then it may hold more than it must, and only its latch is sure.
         forgot: how often the disk lost what it had acknowledged, by reinstallation or an old image.
@@ -58,6 +59,7 @@ class Ledger:
     used: set[str] = field(default_factory=set)
     standby: bool = True
     armed: bool = False
+    names: dict[str, str] | None = None
     doubtful: bool = False
     forgot: int = 0
 
@@ -153,13 +155,14 @@ class Ledger:
                 for key, value in limit.caps.entries.items():
                     self.latchable[key] = self.latchable.get(key, frozenset()) | {value}
 
-    def restarted(self, name: str) -> None:
-        """Take a restart that was used: it sets the latch; limits in force lower it again."""
+    def restarted(self, name: str, now_s: float) -> None:
+        """Take a restart that was used: it sets the latch, never above the latching limits in force."""
         restart = self.done[name][0].statement
         assert isinstance(restart, Restart)
         self.used.add(name)
         self.latch = dict(restart.caps.entries)
         self.latchable = {key: frozenset({value}) for key, value in restart.caps.entries.items()}
+        self._allow_latch(self.may_bind(now_s))
         self.standby = False
 
     def may_restart(self, name: str, nonce: str) -> str:

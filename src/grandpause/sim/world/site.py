@@ -22,6 +22,7 @@ from grandpause.sim.world.people import Posted
 from grandpause.sim.world.process import SWEEP_S, Process
 from grandpause.sim.world.settings import Fault
 from grandpause.site.controller import Controller
+from grandpause.site.declared import table_in_force
 from grandpause.site.keeper import Decision, Keeper
 
 if TYPE_CHECKING:
@@ -120,6 +121,26 @@ class SimSite:
                 self._clock_believed()
             self._start_controller()
 
+    def _take_table(self, keeper: Keeper) -> None:
+        """Use the table that the operator declares now, as far as what binds allows it."""
+        declared = self.hall.table(self.names)
+        binds = keeper.decide().binds
+        if not binds or self.ledger.names is None:
+            self.ledger.names = self.names
+        table = table_in_force(declared, store=self.disk, binds=binds, agreed=False)
+        self.hall.declare(self.ledger.names, self.names)
+        if table != self.table or table.rated != self.table.rated:
+            self.table = table
+            self.prover = Prover(table)
+            self.planner = self._make_planner()
+
+    def rename_halls(self, names: dict[str, str]) -> None:
+        """The operator declares his halls by other names, and starts the controller anew."""
+        self.names = names
+        if self.process is not None:
+            self._stop("is started anew with other names for its halls")
+            self.world.push(self.world.now_s + 5.0, self.start_again, None, None)
+
     def _remember_seen(self) -> None:
         self._seen_s = 0 if self.disk.damaged else int(self.disk.value("seen_s") or b"0")
         self._seen_at_s = self.clock.monotonic_s()
@@ -144,6 +165,7 @@ class SimSite:
                 self.ledger.hear(each, each.signers, world.now_s, clock_right=True, installed=True)
             self._own_up(keeper)
             invariants.nothing_acknowledged_lost(keeper.memory, keeper.charters, self.ledger)
+            self._take_table(keeper)
             controller = Controller(
                 keeper=keeper,
                 planner=self.planner,
@@ -222,7 +244,7 @@ class SimSite:
         if self.process is not None:
             self.process.alive = False
             self.process = None
-            world.push(world.now_s + WATCHDOG_S, self.watchdog, self.booted_s, None)
+        world.push(world.now_s + WATCHDOG_S, self.watchdog, self.booted_s, None)
         self.disk.doom = None
         world.note(self, why)
 
@@ -257,7 +279,7 @@ class SimSite:
                 ledger.used.add(name)
                 continue
             invariants.restart_by_the_right_people(name, self.nonce, ledger)
-            ledger.restarted(name)
+            ledger.restarted(name, now_s)
             world.count("restarts")
         self.nonce = memory.nonce
         safe = self.clock_safe and not ledger.doubtful
