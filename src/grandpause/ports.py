@@ -207,8 +207,8 @@ class Store(Protocol):
     def record_effects(self, keys: Sequence[EffectKey], *, at_s: int) -> None:
         """Write that these commands are about to be sent. Idempotent: a key is written once."""
 
-    def effects(self) -> Sequence[tuple[EffectKey, int]]:
-        """Return every command that may have been sent, with its Unix second."""
+    def effects(self, *, since_s: int = 0) -> Sequence[tuple[EffectKey, int]]:
+        """Return every command that may have been sent since then, with its Unix second."""
 
     def journal(self, *, last: int) -> Sequence[JournalLine]:
         """Return the last lines, oldest first."""

@@ -131,6 +131,7 @@ def _begin_cut(state: Stop, cut: Cut, claim: Power, now_s: float) -> None:
     run.outcome = Outcome.UNKNOWN
     if claim is Power.OFF:
         run.claim, run.claim_s, run.off_since = claim, now_s, now_s
+        state.book.settle(run.element, now_s)
         run.outcome = Outcome.CONFIRMED_BY_BMC
         _enter(state, run, Phase.OFF)
     elif not cut.ladder:
@@ -299,7 +300,8 @@ def _rest(state: Stop, run: NodeRun, now_s: float, effects: list[Effect]) -> Non
         run.outcome, run.detail = Outcome.CONFIRMED_BY_BMC, ""
     run.off_since = run.off_since or now_s
     run.rung_serial += 1
-    state.book.settle(run.element, now_s)
+    # Seen by its BMC it is down now; by a meter alone (which may be stuck), when its rung is over.
+    state.book.settle(run.element, now_s if run.claim is Power.OFF else max(now_s, run.rung_until))
     _enter(state, run, Phase.OFF)
     if run.metered is not Power.ON:
         run.residual = False

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Final
 
 WINDOW_S: Final = 60.0
@@ -34,7 +35,7 @@ class RampBook:
     """
 
     under_way: dict[str, int] = field(default_factory=dict)
-    _settled: deque[tuple[float, int]] = field(default_factory=deque)
+    _settled: list[tuple[float, int]] = field(default_factory=list)
     _charged: int = 0
     _step: deque[tuple[float, int]] = field(default_factory=deque)
     _in_step: int = 0
@@ -61,17 +62,25 @@ class RampBook:
             self._in_step += watts
         return None
 
-    def settle(self, element: str, now_s: float) -> bool:
-        """The element is down, or given up: its charge ends in a minute. Return whether it had one."""
+    def resume(self, watts: int, down_s: float) -> None:
+        """Charge what an earlier process told to go down, and must be down by ``down_s``."""
+        self._charged += watts
+        heappush(self._settled, (down_s, watts))
+
+    def settle(self, element: str, down_s: float) -> bool:
+        """The element is down at ``down_s`` at the latest, or given up: its charge ends a minute after that.
+
+        Return whether it had one.
+        """
         watts = self.under_way.pop(element, None)
         if watts is None:
             return False
-        self._settled.append((now_s, watts))
+        heappush(self._settled, (down_s, watts))
         return True
 
     def _forget(self, rule: RampRule, now_s: float) -> None:
         settled, step = self._settled, self._step
         while settled and settled[0][0] + WINDOW_S <= now_s:
-            self._charged -= settled.popleft()[1]
+            self._charged -= heappop(settled)[1]
         while step and step[0][0] + rule.step_s <= now_s:
             self._in_step -= step.popleft()[1]

@@ -38,7 +38,7 @@ def load_sets(
         names = {decode_only(data)[0].name for data in files}
         for each in stored:
             if each.charter == charter_id:
-                # A stored version that was installed counts from its stored date on; so does what waits for it.
+                # A stored version that was installed counts from its stored date; so does what waits for it.
                 is_installed = decode_only(each.data)[0].name in names
                 trusted.admit(each.data, now=each.admitted, installed=is_installed)
         new = [data for data in files if trusted.admit(data, now=now, installed=True).changed]

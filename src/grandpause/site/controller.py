@@ -23,6 +23,7 @@ from grandpause.core.stop import (
     Begin,
     Claimed,
     Effect,
+    EffectKey,
     Event,
     Judged,
     Metered,
@@ -39,6 +40,10 @@ DOUBTS_TO_ALARM: Final = 2
 """Judgements in a row that do not prove what was proven before it is an alarm; one may be a lost datagram."""
 FRESH_CLAIM_S: Final = 5.0
 """A claim of "off" younger than this saves a node a command when a stop begins."""
+
+
+SENT_LATELY_S: Final = 300
+"""How long after its command a node may still be on its way down, when the controller starts anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +87,21 @@ class Controller:
         timing: Timing,
         window_s: int,
         operator: str,
+        sent: Iterable[tuple[EffectKey, int]] = (),
     ) -> None:
         """Look at what holds; call ``obey`` to act on it.
 
         Args:
             window_s: how old a reading may be that proves something.
             operator: the body that runs the site: its own meters prove less than another's.
+            sent: commands that an earlier process may have sent lately; what they take down counts for the
+                ramp (``SENT_LATELY_S``).
         """
         self.keeper = keeper
         self.seen = Observation()
         self.elements = tuple(prover.table.by_id)
         self.decision: Decision = keeper.decide()
         self.plan: Plan | None = None
-        self.stop = self._fresh_stop(timing, RampBook())
         self.proof: Proof | None = None
         self.proof_at_s = 0
         self.began_wall_s = 0
@@ -102,6 +109,7 @@ class Controller:
         self._prover = prover
         self._window_s = window_s
         self._clock = clock
+        self.stop = self._fresh_stop(timing, self._book_of(sent, timing))
         self._operator = operator
         self._settled_s: float | None = None
         self._verdict_given: VerdictWord | None = None
@@ -228,6 +236,18 @@ class Controller:
             return []
         metered = self.proof.elements if self.proof else {}
         return [report_of(run, metered.get(name, Power.UNKNOWN)) for name, run in self.stop.runs.items()]
+
+    def _book_of(self, sent: Iterable[tuple[EffectKey, int]], timing: Timing) -> RampBook:
+        """Return a book that has charged what an earlier process told, and may go down now."""
+        book = RampBook()
+        now_s, wall_s = self._clock.monotonic_s(), self._clock.wall_s()
+        by_id = self._prover.table.by_id
+        in_order = sorted((each for each in sent if each[0].element in by_id), key=lambda each: each[1])
+        last = {key.element: (key.stage, at_s) for key, at_s in in_order}
+        for name, (stage, at_s) in last.items():
+            left_s = timing.rung_s.get(stage, 0.0) - (wall_s - at_s)
+            book.resume(by_id[name].rated_w - by_id[name].off_w, now_s + max(0.0, left_s))
+        return book
 
     def _fresh_stop(self, timing: Timing, book: RampBook) -> Stop:
         stop = Stop(timing, book=book)

@@ -28,7 +28,7 @@ from grandpause.signers.file import FileSigner
 from grandpause.site.bundling import Account, bundle_files, watts_before, write_bundle
 from grandpause.site.clock import SystemClock
 from grandpause.site.control import Control
-from grandpause.site.controller import Controller
+from grandpause.site.controller import SENT_LATELY_S, Controller
 from grandpause.site.declared import lift_quorum_declared, table_in_force
 from grandpause.site.engine import Engine, Ports
 from grandpause.site.inbox import Inbox
@@ -216,6 +216,7 @@ class SiteDaemon:
             clock=self._clock,
             timing=site.timing,
             window_s=site.periods.window_s,
+            sent=self._store.effects(since_s=self._clock.wall_s() - SENT_LATELY_S),
             operator=site.identity.operator,
         )
 

@@ -58,10 +58,10 @@ class MemoryStore:
         for each in keys:
             self._effects.setdefault(each, at_s)
 
-    def effects(self) -> Sequence[tuple[EffectKey, int]]:
-        """Return every command that may have been sent, with its Unix second."""
+    def effects(self, *, since_s: int = 0) -> Sequence[tuple[EffectKey, int]]:
+        """Return every command that may have been sent since then, with its Unix second."""
         self._check_open()
-        return list(self._effects.items())
+        return [(key, at) for key, at in self._effects.items() if at >= since_s]
 
     def journal(self, *, last: int) -> Sequence[JournalLine]:
         """Return the last lines, oldest first."""

@@ -191,9 +191,11 @@ class SqliteStore:
 
         self._guarded(write)
 
-    def effects(self) -> Sequence[tuple[EffectKey, int]]:
-        """Return every command that may have been sent, with its Unix second."""
-        rows = self._guarded(lambda: self._db.execute("SELECT * FROM effects").fetchall())
+    def effects(self, *, since_s: int = 0) -> Sequence[tuple[EffectKey, int]]:
+        """Return every command that may have been sent since then, with its Unix second."""
+        rows = self._guarded(
+            lambda: self._db.execute("SELECT * FROM effects WHERE at >= ?", (since_s,)).fetchall()
+        )
         try:
             return [
                 (EffectKey(statement, element, Stage(stage), attempt), at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +36,8 @@ class Accidents:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._chance = world.chance
+        # A stream of its own, so that a world with fewer classes of trouble stays much the same.
+        self._chance = random.Random(f"accidents {world.settings.seed}")
         self._over = False
 
     def begin(self) -> None:

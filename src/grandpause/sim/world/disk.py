@@ -39,7 +39,7 @@ class Disk:
     Attributes:
         doom: what happens within the next write; None: nothing.
         damaged: whether a bit flipped: everything that is read fails its check.
-        commands: keys of commands that were recorded since the last boot.
+        commands: key and Unix second of every command of the last hour that was recorded.
         writes: how many writes there were.
     """
 
@@ -47,7 +47,7 @@ class Disk:
         self.content = Content()
         self.doom: Fault | None = None
         self.damaged = False
-        self.commands: set[EffectKey] = set()
+        self.commands: dict[EffectKey, int] = {}
         self.writes = 0
 
     def statements(self) -> Sequence[StoredStatement]:
@@ -86,16 +86,16 @@ class Disk:
         if doom is not None:
             raise PowerCut
 
-    def record_effects(self, keys: Sequence[EffectKey], *, at_s: int) -> None:  # noqa: ARG002
+    def record_effects(self, keys: Sequence[EffectKey], *, at_s: int) -> None:
         """Write that these commands are about to be sent."""
         doom = self._begin()
         if doom is not None:
             raise PowerCut
-        self.commands.update(keys)
+        self.commands.update(dict.fromkeys(keys, at_s))
 
-    def effects(self) -> Sequence[tuple[EffectKey, int]]:
-        """Return nothing: no decision hangs on old commands."""
-        return ()
+    def effects(self, *, since_s: int = 0) -> Sequence[tuple[EffectKey, int]]:
+        """Return every command that may have been sent since then, with its Unix second."""
+        return [(key, at_s) for key, at_s in self.commands.items() if at_s >= since_s]
 
     def journal(self, *, last: int) -> Sequence[JournalLine]:  # noqa: ARG002
         """Return nothing: it is for people."""

@@ -6,7 +6,7 @@ right: they know what people signed (``ledger``), what machines do (``hall``) an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
 from grandpause.core.memory import Memory
@@ -105,7 +105,7 @@ def unarmed_sends_nothing(command: Command, *, armed: bool) -> None:
         raise Violated("unarmed_sends_nothing", f"{command.act} to {command.key.element}")
 
 
-def recorded_before_sent(command: Command, recorded: set[EffectKey]) -> None:
+def recorded_before_sent(command: Command, recorded: Container[EffectKey]) -> None:
     """A command's key is on disk before the command leaves."""
     if command.key not in recorded:
         raise Violated("recorded_before_sent", f"{command.act} to {command.key.element} is not on disk")

@@ -199,7 +199,8 @@ class Process:
                 else:
                     commands.append(move)
             if commands is not None:
-                self.site.disk.record_effects([each.key for each in commands], at_s=0)
+                site = self.site
+                site.disk.record_effects([each.key for each in commands], at_s=site.clock.wall_s())
                 for each in commands:
                     self._send(each)
         wake = self.controller.wake_s

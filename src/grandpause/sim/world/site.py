@@ -21,7 +21,7 @@ from grandpause.sim.world.network import Network
 from grandpause.sim.world.people import Posted
 from grandpause.sim.world.process import SWEEP_S, Process
 from grandpause.sim.world.settings import Fault
-from grandpause.site.controller import Controller
+from grandpause.site.controller import SENT_LATELY_S, Controller
 from grandpause.site.declared import table_in_force
 from grandpause.site.keeper import Decision, Keeper
 
@@ -148,7 +148,8 @@ class SimSite:
     def _start_controller(self) -> None:
         world = self.world
         self.booted_s = world.now_s
-        self.disk.commands.clear()
+        hour_ago_s = self.clock.wall_s() - 3_600
+        self.disk.commands = dict(self.disk.effects(since_s=hour_ago_s))
         try:
             keeper = Keeper.boot(
                 site=self.id,
@@ -173,6 +174,7 @@ class SimSite:
                 clock=self.clock,
                 timing=self.timing,
                 window_s=WINDOW_S,
+                sent=self.disk.effects(since_s=self.clock.wall_s() - SENT_LATELY_S),
                 operator="operator",
             )
             self.process = Process(self, controller)

@@ -45,7 +45,7 @@ class World:
         self.trace = Trace(keeps_words=words)
         self.now_s = 0.0
         self.commands = self.messages = self.readings = self.deadlines = self.idle_sweeps = 0
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter(spurious=0)
         self.faults: Counter[str] = Counter()
         self.table = SignatureTable()
         self.people = People(self.chance, self.table)
@@ -73,6 +73,7 @@ class World:
             self._happen(end_s + self.director.healing_s)
             self._end()
         except Violated as found:
+            self.counts["spurious"] += found.invariant == "nothing_without_a_quorum"
             site_id = getattr(self, "_at_site", "")
             violations = (
                 Violation(
