@@ -245,8 +245,10 @@ class Controller:
         in_order = sorted((each for each in sent if each[0].element in by_id), key=lambda each: each[1])
         last = {key.element: (key.stage, at_s) for key, at_s in in_order}
         for name, (stage, at_s) in last.items():
-            left_s = timing.rung_s.get(stage, 0.0) - (wall_s - at_s)
-            book.resume(by_id[name].rated_w - by_id[name].off_w, now_s + max(0.0, left_s))
+            # A clock that was set since then makes the age a lie; no rung takes longer than its time.
+            rung_s = timing.rung_s.get(stage, 0.0)
+            left_s = min(max(rung_s - (wall_s - at_s), 0.0), rung_s)
+            book.resume(by_id[name].rated_w - by_id[name].off_w, now_s + left_s)
         return book
 
     def _fresh_stop(self, timing: Timing, book: RampBook) -> Stop:

@@ -231,7 +231,7 @@ class Director:
         world, chance = self._world, self._chance
         process = site.process
         assert process is not None
-        faults = world.settings.faults
+        faults = frozenset[Fault]() if self._healed else world.settings.faults
         if not site.ledger.armed:
             process.arm()
         memory = process.controller.keeper.memory
