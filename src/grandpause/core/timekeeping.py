@@ -42,8 +42,11 @@ class TimeKeeper:
 
     @property
     def anchor(self) -> tuple[float, float] | None:
-        """The first look: (wall clock in Unix seconds, boot-time seconds); None before it."""
-        if self._anchor_wall_s is None:
+        """The first look: (wall clock in Unix seconds, boot-time seconds); None before it.
+
+        A look at a clock that is certainly wrong is none: no later process may go on from it.
+        """
+        if self._anchor_wall_s is None or self._behind:
             return None
         return self._anchor_wall_s, self._anchor_monotonic_s
 

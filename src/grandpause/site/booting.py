@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from grandpause.core.model import Interval
 from grandpause.core.statement.charter import Charter
 from grandpause.core.trust import SignatureCheck, TrustedSet, decode_only
+from grandpause.errors import TrustError
 from grandpause.ports import StoredStatement
 
 
@@ -40,7 +41,12 @@ def load_sets(
             if each.charter == charter_id:
                 # A stored version that was installed counts from its stored date; so does what waits for it.
                 is_installed = decode_only(each.data)[0].name in names
-                trusted.admit(each.data, now=each.admitted, installed=is_installed)
+                try:
+                    trusted.admit(each.data, now=each.admitted, installed=is_installed)
+                except TrustError:
+                    # It was kept while its charter was not known here. The charter is known now, and gives it
+                    # no worth: it must not keep the controller from starting.
+                    continue
         new = [data for data in files if trusted.admit(data, now=now, installed=True).changed]
         installed += [StoredStatement(charter=charter_id, data=data, admitted=now) for data in new]
         sets.append(trusted)

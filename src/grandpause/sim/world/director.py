@@ -30,6 +30,7 @@ from grandpause.sim.world.people import (
 from grandpause.sim.world.settings import DAY_S, Fault
 
 if TYPE_CHECKING:
+    from grandpause.sim.world.process import Process
     from grandpause.sim.world.site import SimSite
     from grandpause.sim.world.world import World
 
@@ -113,14 +114,26 @@ class Director:
         changes["scope"] = self._scope()
         start = now + int(chance.choice((0, 0, 0, 600, 7_200)))
         lasts = int(chance.choice((HOUR_S, 6 * HOUR_S, DAY_S, 2 * DAY_S)))
-        limit = world.people.limit(power, start=start, lasts_s=lasts, **changes)
+        limit = world.people.limit(power, start=start, lasts_s=lasts, version=None, **changes)
         limit_posted = self._post(limit, signers)
         if limit_posted is not None:
             self._limits.append(limit_posted)
+            if chance.random() < 0.3 and not self._healed:
+                world.push(world.now_s + chance.uniform(3, 60), self.harder, limit_posted, None)
             if chance.random() < 0.6:
                 world.push(world.now_s + self._soon_after(lasts), self.lift, limit_posted, None)
         if not self._healed:
             world.push(self._soon(2 * DAY_S), self.demand, None, None)
+
+    def harder(self, limited: Posted, _b: object) -> None:
+        """While machines are still on their way down, a harder limit of the same reach follows."""
+        limit = limited.statement
+        assert isinstance(limit, Limit)
+        harder = self._chance.choice(({"profile": Profile.ADVERSARIAL}, {"category": 0}))
+        again = self._world.people.limit(
+            "limit", start=self._unix(), lasts_s=HOUR_S, scope=limit.scope, **harder
+        )
+        self._post(again, self._signers(2))
 
     def lift(self, limited: Posted, _b: object) -> None:
         """The people end a limit before its time; some of them refuse, some are late."""
@@ -196,6 +209,12 @@ class Director:
         if Fault.ROGUE in world.settings.faults:
             world.struck(Fault.ROGUE)
             self._post(chance.choice(attempts), (rogue,))
+            # New members who make themselves the charter's; and old ones who limit under what was repealed.
+            band = tuple(dict.fromkeys((rogue, *OUTSIDERS, *UTILITY)))[:4]
+            self._post(people.successor(band, bounded=True, now=now), band[:2])
+            if people.version > 1:
+                repealed = people.limit("limit", start=now, lasts_s=DAY_S, version=people.version - 1)
+                self._post(repealed, tuple(sorted(people.members_of(people.version - 1)))[:2])
         if Fault.TRICKED in world.settings.faults:
             # Somebody signs what he believes to be harmless, and the rogue takes it to another site.
             world.struck(Fault.TRICKED)
@@ -251,17 +270,27 @@ class Director:
             self._post(restart, self._signers(2))
         if Fault.DISARM in faults and chance.random() < 0.1:
             world.struck(Fault.DISARM)
-            if chance.random() < HALF:
-                permission = world.people.restart(
-                    site.id, memory.nonce, Caps(), now=self._unix(), purpose=RestartPurpose.DISARM
-                )
-                self._post(permission, self._signers(2))
-            if process.alive and process.disarm():
-                world.count("disarmed")
+            self._disarm(site, process)
         if early or not process.controller.decision.binds:
             down = [each for each in site.hall.machines.values() if not each.on]
             for machine in down if not early else chance.sample(down, len(down) // 4):
                 site.start(machine)
+
+    def _disarm(self, site: SimSite, process: Process) -> None:
+        """Try to disarm, with or without a permission; then try the same permission once more."""
+        world, chance = self._world, self._chance
+        memory = process.controller.keeper.memory
+        if chance.random() < HALF:
+            permission = world.people.restart(
+                site.id, memory.nonce, Caps(), now=self._unix(), purpose=RestartPurpose.DISARM
+            )
+            self._post(permission, self._signers(2))
+        if process.alive and process.disarm():
+            world.count("disarmed")
+            if chance.random() < HALF:
+                process.arm()
+                if process.alive and process.disarm():
+                    world.count("disarmed")
 
     def poll(self, site: SimSite, _b: object) -> None:
         """The site's feed looks for what it has not had yet; a lost message is only late."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from grandpause.core.memory import Memory
 from grandpause.core.model import FULL_PPM, Caps, Stage, Unit, VerdictWord
-from grandpause.core.stop import Command, EffectKey
+from grandpause.core.stop import Command, EffectKey, NodeRun, Phase
 from grandpause.core.trust import TrustedSet
 from grandpause.sim.world.hall import OFF_W, Hall
 from grandpause.sim.world.ledger import Ledger
@@ -78,6 +78,38 @@ def restart_by_the_right_people(name: str, nonce: str, ledger: Ledger) -> None:
         raise Violated("restart_by_the_right_people", f"restart {name[:8]} was used, and it {why}")
 
 
+def disarmed_by_the_right_people(newly_used: Iterable[str], nonce: str, ledger: Ledger, now_s: float) -> None:
+    """While anything surely binds, disarming takes a permission for the nonce that was shown, used once."""
+    binds = bool(ledger.latch) or ledger.standby or any(True for _ in ledger.must_bind(now_s))
+    if binds and not any(ledger.may_disarm(name, nonce) for name in newly_used):
+        raise Violated("disarmed_by_the_right_people", "something binds, and nobody permitted to disarm")
+
+
+def charters_by_the_right_people(trusted: TrustedSet, ledger: Ledger) -> None:
+    """A version is in force only with enough people of the version before it and of its own."""
+    for version in range(2, trusted.newest.version + 1):
+        for entry in trusted.entries:
+            charter = entry.statement
+            in_force = charter in trusted.charters(version)
+            if in_force and entry.name not in ledger.done and not ledger.doubtful:
+                raise Violated(
+                    "charters_by_the_right_people", f"version {version} {entry.name[:8]} was not agreed on"
+                )
+
+
+def residuals_are_named(runs: Iterable[NodeRun], named: Container[str]) -> None:
+    """People were told of every machine at the end of its ladder, by name."""
+    for run in runs:
+        if run.phase is Phase.EXHAUSTED and run.element not in named:
+            raise Violated("residuals_are_named", f"{run.element} came to the end of its ladder, untold")
+
+
+def proven_is_withdrawn(*, told_proven: bool, exceeding_for_s: float) -> None:
+    """Once the machines have used too much for so long, people were told that it is proven no more."""
+    if told_proven:
+        raise Violated("proven_is_withdrawn", f"told to be proven, and otherwise for {exceeding_for_s:.0f} s")
+
+
 def standby_stands(memory: Memory, ledger: Ledger) -> None:
     """After a loss of state only a restart ends the standby."""
     if ledger.standby and memory.standby is None:
@@ -87,7 +119,7 @@ def standby_stands(memory: Memory, ledger: Ledger) -> None:
 def nothing_acknowledged_lost(memory: Memory, sets: Iterable[TrustedSet], ledger: Ledger) -> None:
     """After a boot everything is there that was acknowledged before it."""
     known = {each.name for one in sets for each in one.entries}
-    lost = [name for name in ledger.heard if name not in known]
+    lost = [name for name in ledger.done if name not in known]
     if lost:
         raise Violated("nothing_acknowledged_lost", f"statement {lost[0][:8]} was acknowledged, and is gone")
     if ledger.armed is not memory.armed:

@@ -86,7 +86,7 @@ class Ledger:
                     self._sort(each, now_s)
                     # With a clock that is wrong the controller may take a version for void: then it may hold
                     # less than it must under that version, and only its latch is sure.
-                    self.doubtful |= not clock_right and isinstance(each.statement, Charter) and not installed
+                    self.doubtful |= not clock_right and isinstance(each.statement, Charter)
                     grown = grown or isinstance(each.statement, Charter)
             waiting = self.posted.items() if grown else ()
 
@@ -179,6 +179,18 @@ class Ledger:
         if restart.under.version != self.newest and not self.doubtful:
             return "was signed under an older version"
         return "two successors of one version are complete" if self.forked else ""
+
+    def may_disarm(self, name: str, nonce: str) -> bool:
+        """Tell whether this is a permission to disarm the controller that showed this nonce, unused."""
+        restart = self.done[name][0].statement if name in self.done else None
+        return (
+            isinstance(restart, Restart)
+            and restart.purpose is RestartPurpose.DISARM
+            and name not in self.used
+            and restart.site == self.site
+            and restart.nonces.get("controller-a") == nonce
+            and (restart.under.version == self.newest or self.doubtful)
+        )
 
     @property
     def newest(self) -> int:

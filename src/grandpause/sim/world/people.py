@@ -134,10 +134,12 @@ class People:
             latches=isinstance(statement, Limit) and statement.under.power in {"limit", BOUNDED},
         )
 
-    def limit(self, power: str, *, start: int, lasts_s: int, **changes: object) -> Limit:
-        """Return a limit; ``changes`` are fields of ``Limit``."""
+    def limit(
+        self, power: str, *, start: int, lasts_s: int, version: int | None = None, **changes: object
+    ) -> Limit:
+        """Return a limit under the newest version, or an older one; ``changes`` are fields of ``Limit``."""
         fields: dict[str, object] = {
-            "under": self._under(power),
+            "under": self._under(power, version=version),
             "scope": EVERYWHERE,
             "unit": Unit.COMPUTE,
             "ceiling": 0,
@@ -214,10 +216,10 @@ class People:
             nonce=self._nonce(),
         )
 
-    def _under(self, power: str) -> Under:
+    def _under(self, power: str, *, version: int | None = None) -> Under:
         if power == GRID:
             return Under(charter=self.grid_id, version=1, power=power)
-        return Under(charter=self.charter_id, version=self.version, power=power)
+        return Under(charter=self.charter_id, version=version or self.version, power=power)
 
     def _needs(self, statement: Statement) -> tuple[Need, ...]:
         if isinstance(statement, Charter):
@@ -264,7 +266,12 @@ def _grid() -> Charter:
         threshold=2,
         members=tuple(Member(id=each, label=each, keys=keys_of(each)) for each in UTILITY),
     )
-    groups = tuple(Group(id=f"any-{count}", threshold=count, of=UTILITY) for count in (1, 2, 3))
+    groups = (
+        Group(id="any-1", threshold=1, of=UTILITY),
+        # The body speaks when two of its people do: the body's own threshold.
+        Group(id="any-2", threshold=1, of=("utility",)),
+        Group(id="any-3", threshold=3, of=UTILITY),
+    )
     roster = Roster((body,), groups)
     # Nobody of the utility restarts a site: one latch serves both charters (ADR 0013).
     powers = (

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from grandpause.core.model import Power, Reply, Stage
+from grandpause.core.statement.charter import Charter
 from grandpause.core.stop import Alarm, Answered, Claimed, Command, EffectKey, Question, Tick
 from grandpause.core.trust import Standing
 from grandpause.errors import StatementError, TrustError
@@ -74,6 +75,8 @@ class Process:
         site.ledger.hear(posted, people, self.world.now_s, clock_right=site.clock_honest)
         self.perform(moves)
         if admission.standing is Standing.COUNTS:
+            if isinstance(posted.statement, Charter):
+                invariants.charters_by_the_right_people(self.controller.keeper.charters[0], site.ledger)
             self.decided()
         return True
 
@@ -94,6 +97,7 @@ class Process:
         except TrustError:
             self.site.arming = False
             return False
+        self.site.judge_disarming()
         self.site.ledger.armed = False
         self.site.arming = False
         self.perform(moves)
@@ -119,6 +123,11 @@ class Process:
             self.world.deadlines += 1
             self.perform(self.controller.obey())
             self.decided()
+
+    def glance(self) -> None:
+        """Look at the clocks, and at what time alone has changed."""
+        self.perform(self.controller.obey())
+        self.decided()
 
     def tick(self, _a: object, _b: object) -> None:
         """A deadline, retry or slot of the conductor is due."""
@@ -163,6 +172,7 @@ class Process:
             return  # nothing to prove; the next change brings the next round
         self.perform(self.controller.judge())
         site.judge_proof()
+        invariants.residuals_are_named(self.controller.stop.runs.values(), site.named)
         self._quiet = 0 if changed else self._quiet + 1
         if self._quiet < (PROVEN_SWEEPS if site.proven else QUIET_SWEEPS):
             self._sweep_at = world.now_s + SWEEP_S
@@ -215,6 +225,7 @@ class Process:
     def _tell(self, move: Move) -> None:
         site = self.site
         if isinstance(move, Alarm):
+            site.named.add(move.element)
             site.alarm(move.code, f"{move.element}: {move.text}")
         elif isinstance(move, VerdictDue):
             site.verdict(move.proof)

@@ -91,6 +91,7 @@ class SimSite:
         self.unproven = False
         self.silent = False
         self.proven = False
+        self.named: set[str] = set()
         self._overridden_s = -1.0
         self._drops: deque[tuple[float, int]] = deque()
 
@@ -163,7 +164,9 @@ class SimSite:
                 boot_id=f"{self.id}-boot-{self._machine_boots}",
             )
             for each in world.people.agreed:
-                self.ledger.hear(each, each.signers, world.now_s, clock_right=True, installed=True)
+                self.ledger.hear(
+                    each, each.signers, world.now_s, clock_right=self.clock_honest, installed=True
+                )
             self._own_up(keeper)
             invariants.nothing_acknowledged_lost(keeper.memory, keeper.charters, self.ledger)
             self._take_table(keeper)
@@ -178,6 +181,8 @@ class SimSite:
                 operator="operator",
             )
             self.process = Process(self, controller)
+            self.named.clear()
+            self.proven = False
             self.hall.changed = dict(self.hall.machines)
             self.silent = False
             world.note(self, f"boots, wall clock off by {self.clock.off_s:.0f} s")
@@ -204,6 +209,8 @@ class SimSite:
         """The wall clock shows something else from now on; a clock that was believed stays believed."""
         if self._found_out:
             self._clock_believed()
+            if self.process is not None:
+                self.process.glance()  # the engine looks at its clocks five times a second
 
     def power_fails(self) -> None:
         """The controller's machine loses power; it comes back."""
@@ -302,7 +309,17 @@ class SimSite:
             if self.exceeding_s is not None and not invariants.exceeds(self.caps, self.hall):
                 self.exceeding_s = None
             self.caps = decision.caps
+            self.proven = False  # a new question
         self.assess()
+
+    def judge_disarming(self) -> None:
+        """Hold a disarming that was allowed against what people signed."""
+        process = self.process
+        assert process is not None
+        newly = process.controller.keeper.memory.used - self.ledger.used
+        if self.clock_safe and not self.ledger.doubtful:
+            invariants.disarmed_by_the_right_people(newly, self.nonce, self.ledger, self.world.now_s)
+        self.ledger.used |= newly
 
     def judge_proof(self) -> None:
         """Hold the present verdict against the truth."""
@@ -320,6 +337,8 @@ class SimSite:
         self.alarmed_s = self.world.now_s
         if code in {"deadline", "residual", "contradicted", "hold-broken"}:
             self.unproven = True
+        if code == "hold-broken":
+            self.proven = False
         self.world.alarmed(self, code, text)
 
     def verdict(self, proof: Proof) -> None:
@@ -345,8 +364,10 @@ class SimSite:
         if not over:
             self.exceeding_s = None
         elif self.exceeding_s is None:
-            self.exceeding_s = self.world.now_s
-            self.world.push(self._due_s(), self.due, self.world.now_s, None)
+            now_s = self.exceeding_s = self.world.now_s
+            self.world.push(self._due_s(), self.due, now_s, None)
+            if self.proven:
+                self.world.push(now_s + WINDOW_S + 4 * SWEEP_S, self.withdrawn, now_s, None)
 
     def due(self, since_s: float, _b: object) -> None:
         """By now the machines are within what is allowed, or people were told."""
@@ -366,6 +387,13 @@ class SimSite:
         invariants.down_or_alarmed(
             exceeding_for_s=world.now_s - since_s, may_s=self._patience_s(), alarmed=told
         )
+
+    def withdrawn(self, since_s: float, _b: object) -> None:
+        """By now a verdict that is true no more has been taken back."""
+        if self.exceeding_s == since_s and self.process is not None and self.booted_s < since_s:
+            invariants.proven_is_withdrawn(
+                told_proven=self.proven, exceeding_for_s=self.world.now_s - since_s
+            )
 
     def obey(self, machine: Machine, stage: Stage) -> None:
         """A machine's BMC takes a command to go off."""
