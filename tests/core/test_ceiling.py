@@ -23,7 +23,7 @@ from core.makers import (
     successor,
     suspension,
 )
-from grandpause.core.ceiling import REPEAL_GRACE_S, allowed, ceiling
+from grandpause.core.ceiling import REPEAL_GRACE_S, allowed, ceiling, next_change
 from grandpause.core.model import CapKey, Caps, Interval, Unit
 from grandpause.core.statement.acts import Lift, Limit
 from grandpause.core.statement.charter import Charter, Right
@@ -255,3 +255,49 @@ def test_a_power_that_only_one_site_pins_does_not_bind_elsewhere(operator: Cast)
     assert caps(trusted) == act.caps
     assert not caps(trusted, site="another")
     assert ceiling(trusted, site=SITE, now=NOW).in_force[0].name == name_of(act)
+
+
+# When time alone may change it.
+
+
+def wait(trusted: TrustedSet, moment: int, *, error_s: int = 0) -> int | None:
+    return next_change(trusted, site=SITE, now=at(moment, error_s=error_s))
+
+
+def test_without_anything_to_come_time_changes_nothing(operator: Cast) -> None:
+    assert wait(operator.trusted(), T0) is None
+    over = with_acts(operator, limit(operator, until=T0 + HOUR))
+    assert wait(over, T0 + HOUR + 1) is None
+    elsewhere = Scope(kind=ScopeKind.SITES, sites=("another",))
+    assert wait(with_acts(operator, limit(operator, scope=elsewhere)), T0 - HOUR) is None
+    pending = operator.trusted()
+    admitted(pending, limit(operator), *operator.some("m1"))
+    assert wait(pending, T0 - HOUR) is None
+
+
+def test_doubt_brings_a_beginning_near_and_puts_an_end_off(operator: Cast) -> None:
+    trusted = with_acts(operator, limit(operator, until=T0 + HOUR))
+    assert wait(trusted, T0 - 600) == 600
+    assert wait(trusted, T0 - 600, error_s=5) == 595
+    assert wait(trusted, T0) == HOUR + 1
+    assert wait(trusted, T0, error_s=5) == HOUR + 6
+
+
+@pytest.mark.parametrize("error_s", [0, 7, 90])
+def test_until_then_it_is_what_it_is_and_then_it_may_be_another(operator: Cast, error_s: int) -> None:
+    """Every change of the caps comes at a moment that was foretold, and none between two of them."""
+    trusted = with_acts(
+        operator,
+        limit(operator, start=T0 + 300, until=T0 + 1_500, ceiling=90_000),
+        limit(operator, start=T0 + 100, until=T0 + 700, ceiling=10_000, nonce=nonce(3)),
+        lift(operator, suspends=(suspension("limit", start=T0 + 400, end=T0 + 600),)),
+    )
+    moment, changes = T0 - 1_000, 0
+    while (step := wait(trusted, moment, error_s=error_s)) is not None:
+        before = caps(trusted, at(moment, error_s=error_s))
+        for between in range(moment, moment + step):
+            assert caps(trusted, at(between, error_s=error_s)) == before
+        moment += step
+        changes += caps(trusted, at(moment, error_s=error_s)) != before
+    assert changes == 5
+    assert moment > T0 + 1_500

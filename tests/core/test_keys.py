@@ -139,3 +139,13 @@ def test_a_second_spelling_of_a_signature_does_not_verify() -> None:
 
 def test_the_keys_of_a_thousand_seeds_are_all_accepted_and_distinct() -> None:
     assert len({signer(seed).key_id for seed in range(1, 1_001)}) == 1_000
+
+
+def test_a_key_that_was_refused_once_is_refused_again() -> None:
+    """What was found good is remembered, since the same keys come again and again; a refusal is not."""
+    for text in LOW_ORDER:
+        for _ in range(3):
+            with pytest.raises(StatementError):
+                public_key(text)
+    for _ in range(3):
+        assert PublicKey(algorithm="ed25519", public=signer(1).public_key.public).key_id

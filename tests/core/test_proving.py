@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from core.hall import BUSY, COMPUTE, IDLE, IT_WATTS, KEPT, NODES, OFF, Hall, faulty
+from core.hall import BUSY, COMPUTE, IDLE, IT_WATTS, KEPT, NODES, OFF, QUARTER, Hall, faulty
 from core.makers import T0
 from core.tables import hall_of, meter
 from grandpause.core.model import CapKey, Caps, Power, Unit, VerdictWord
-from grandpause.core.proving import LEAST_SAMPLES, NEAR_ZERO_W, Snapshot
+from grandpause.core.proving import LEAST_SAMPLES, NEAR_ZERO_W, Prover, Question, Snapshot
 
 
 def test_two_paths_that_agree_and_show_the_ceiling_kept_prove_it() -> None:
@@ -191,3 +191,31 @@ def test_a_cap_on_a_hall_that_the_site_does_not_have_is_not_proven() -> None:
         proof = Hall().prove(caps=Caps({CapKey("hall:elsewhere", unit): 10**6}))
         assert proof.word is VerdictWord.NOT_PROVEN
         assert proof.reasons == ("no element belongs to hall:elsewhere",)
+
+
+def test_the_same_prover_judges_every_round_by_its_own_readings() -> None:
+    """Equal readings are judged once; a change on a single channel, or of a path, is judged anew."""
+    quiet, risen = Hall(), Hall()
+    risen.watts["n5"] = IDLE
+    prover = Prover(quiet.table)
+
+    def word(hall: Hall, *, without: str = "") -> tuple[VerdictWord, Power | None]:
+        question = Question(caps=QUARTER, keep=frozenset(KEPT), operator="operator", now_s=T0, window_s=60)
+        history = {meter: each for meter, each in hall.history().items() if meter != without}
+        proof = prover.prove(question, history, {})
+        return proof.word, proof.elements.get("n5")
+
+    proven = (VerdictWord.PROVEN, Power.OFF)
+    not_proven = (VerdictWord.NOT_PROVEN, Power.ON)
+    rounds = [quiet, quiet, risen, risen, quiet, risen, quiet]
+    assert [word(each) for each in rounds] == [
+        proven,
+        proven,
+        not_proven,
+        not_proven,
+        proven,
+        not_proven,
+        proven,
+    ]
+    assert word(quiet, without="feed-1")[0] is VerdictWord.NOT_PROVEN
+    assert word(quiet) == proven

@@ -28,9 +28,9 @@ from core.makers import (
     signer,
     successor,
 )
-from grandpause.core.ceiling import ceiling
+from grandpause.core.ceiling import REPEAL_GRACE_S, ceiling
 from grandpause.core.envelope import Kind
-from grandpause.core.model import Caps
+from grandpause.core.model import Caps, Interval
 from grandpause.core.quorum import Body, Roster
 from grandpause.core.statement.acts import Limit, Restart
 from grandpause.core.statement.charter import Charter, weak_points
@@ -231,3 +231,111 @@ def test_a_charter_of_other_people_under_the_same_title_is_no_successor(operator
     assert stolen.standing is Standing.PENDING
     assert trusted.newest == operator.charter
     assert second.expires > T0 + DAY
+
+
+# What the operator installs, and what is learned of the time. (ADR 0016)
+
+LATE = at(T0 + 31 * DAY)
+UNKNOWN = Interval(earliest=T0, latest=T0 + 3_650 * DAY)
+"""What a controller knows of the time while its clock is behind what it stored."""
+
+
+def test_a_version_that_the_operator_installed_counts_however_late() -> None:
+    trusted = COUNCIL.trusted()
+    second = successor(COUNCIL)
+    assert trusted.admit(second.data(), now=LATE).standing is Standing.VOID
+    again = trusted.admit(second.data(), now=LATE, installed=True)
+    assert (again.standing, again.changed) == (Standing.COUNTS, True)
+    assert trusted.newest == second.charter
+
+
+def test_what_was_installed_once_stays_so_when_it_comes_again_by_another_way() -> None:
+    trusted = COUNCIL.trusted()
+    second = successor(COUNCIL)
+    trusted.admit(second.data(), now=LATE, installed=True)
+    again = trusted.admit(second.data(), now=at(T0 + 90 * DAY))
+    assert (again.standing, again.changed) == (Standing.COUNTS, False)
+
+
+def test_to_install_a_version_takes_its_quorums_all_the_same() -> None:
+    trusted = COUNCIL.trusted()
+    second = successor(COUNCIL)
+    by_one = trusted.admit(second.data("b1"), now=NOW, installed=True)
+    assert by_one.standing is Standing.PENDING
+    assert trusted.newest.version == 1
+
+
+def test_a_version_that_came_before_anybody_knew_the_time_counts_once_it_is_known() -> None:
+    trusted = COUNCIL.trusted()
+    second = successor(COUNCIL)
+    act = version_two_of(limit(COUNCIL))
+    assert trusted.admit(second.data(), now=UNKNOWN).standing is Standing.VOID
+    assert admitted(trusted, act, *COUNCIL.some("b1", "b2", "b3"), now=UNKNOWN).standing is Standing.WAITING
+    trusted.learn(at(T0 + DAY))
+    assert trusted.newest == second.charter
+    assert ceiling(trusted, site=SITE, now=NOW).caps == act.caps, "what waited for it is judged again"
+
+
+def test_a_version_that_was_late_even_so_stays_void_whatever_is_learned() -> None:
+    trusted = COUNCIL.trusted()
+    second = successor(COUNCIL)
+    trusted.admit(second.data(), now=at(second.charter.void_after + 1))
+    trusted.learn(at(second.charter.void_after + 1))
+    trusted.learn(at(second.charter.void_after + DAY))
+    assert trusted.newest.version == 1
+
+
+def test_a_date_is_narrowed_and_never_moved_on() -> None:
+    trusted = COUNCIL.trusted()
+    act = limit(COUNCIL)
+    admitted(trusted, act, *COUNCIL.some("b1", "b2", "b3"), now=UNKNOWN)
+
+    def dated() -> Interval | None:
+        entry = trusted.entry(name_of(act))
+        assert entry is not None
+        return entry.completed
+
+    for learned in (T0 + 9 * DAY, T0 + 3 * DAY):
+        trusted.learn(at(learned))
+        assert dated() == Interval(earliest=T0, latest=learned)
+    trusted.learn(at(T0 + 5 * DAY))
+    assert dated() == Interval(earliest=T0, latest=T0 + 3 * DAY)
+
+
+def test_a_lift_that_nobody_could_date_ends_its_limit_once_it_can_be_dated() -> None:
+    trusted = COUNCIL.trusted()
+    act = limit(COUNCIL)
+    everyone = COUNCIL.some("b1", "b2", "b3", "b4")
+    admitted(trusted, act, *everyone)
+    end = lift(COUNCIL, act)
+    assert admitted(trusted, end, *everyone, now=UNKNOWN).standing is Standing.VOID
+    assert ceiling(trusted, site=SITE, now=NOW).caps == act.caps
+    trusted.learn(at(T0 + DAY))
+    assert not ceiling(trusted, site=SITE, now=at(T0 + DAY)).caps
+
+
+def test_a_lift_of_a_superseded_quorum_counts_only_if_it_surely_came_first() -> None:
+    """While nobody knows the time both may have come first; then the limit stands."""
+    for lift_first in (True, False):
+        trusted = COUNCIL.trusted()
+        act, everyone = limit(COUNCIL), COUNCIL.some("b1", "b2", "b3", "b4")
+        admitted(trusted, act, *everyone)
+        moments = [at(T0 + 60), at(T0 + 120)]
+        ended_at, changed_at = moments if lift_first else moments[::-1]
+        trusted.admit(successor(COUNCIL).data(), now=changed_at)
+        admitted(trusted, lift(COUNCIL, act), *everyone, now=ended_at)
+        trusted.learn(at(T0 + 180))
+        assert bool(ceiling(trusted, site=SITE, now=at(T0 + 180)).caps) is not lift_first
+
+
+def test_what_is_learned_repeals_nothing_that_was_in_time() -> None:
+    """A version that came while nobody knew the time is dated late: that repeals less, never more."""
+    start = T0 + DAY + REPEAL_GRACE_S + 1
+    act = limit(COUNCIL, start=start, until=start + DAY)
+    trusted = COUNCIL.trusted()
+    admitted(trusted, act, *COUNCIL.some("b1", "b2", "b3"))
+    long = replace(successor(COUNCIL).charter, void_after=T0 + 4_000 * DAY)
+    admitted(trusted, long, *COUNCIL.some("b1", "b2", "b3", "b4"), now=UNKNOWN)
+    assert ceiling(trusted, site=SITE, now=at(start)).caps == act.caps
+    trusted.learn(at(T0 + DAY))
+    assert not ceiling(trusted, site=SITE, now=at(start)).caps, "now it is known to have begun too late"

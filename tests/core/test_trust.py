@@ -29,12 +29,10 @@ from core.makers import (
     status,
 )
 from grandpause.core.envelope import Kind, Signature
+from grandpause.core.keys import PublicKey
 from grandpause.core.model import Unit
 from grandpause.core.statement.codec import encode
-from grandpause.core.trust import (
-    Standing,
-    TrustedSet,
-)
+from grandpause.core.trust import Standing, TrustedSet, opened
 from grandpause.errors import StatementError, TrustError
 
 STRANGER = operator_cast(seed=500)
@@ -199,3 +197,31 @@ def test_entries_come_in_one_order_whatever_came_first(operator: Cast) -> None:
 def test_the_site_is_no_part_of_the_door(operator: Cast) -> None:
     elsewhere = restart(operator, nonce(1), site=f"{SITE}-b")
     assert admitted(operator.trusted(), elsewhere, *operator.some("m1", "m2")).standing is Standing.COUNTS
+
+
+def test_a_set_asks_the_check_that_it_was_given_and_by_default_the_keys(operator: Cast) -> None:
+    """Simulated people sign by a table; whatever runs for real is held to real signatures."""
+    asked: list[str] = []
+
+    def table(key: PublicKey, message: bytes, value: bytes) -> bool:
+        asked.append(key.key_id)
+        return value == bytes(64) and bool(message)
+
+    by_table = TrustedSet(operator.id, check=table)
+    data = forged(operator.charter, operator.some("m1", "m2"))
+    assert by_table.admit(data, now=NOW).standing is Standing.COUNTS
+    assert set(asked) == {each.key_id for each in operator.some("m1", "m2")}
+    assert by_table.admit(operator.data(), now=NOW).changed is False, "real signatures are none to this table"
+    with pytest.raises(TrustError, match="no valid signature"):
+        TrustedSet(operator.id).admit(data, now=NOW)
+
+
+def test_what_an_envelope_says_is_remembered_and_never_taken_for_another(operator: Cast) -> None:
+    data = sealed(limit(operator), *operator.some("m1", "m2"))
+    again = bytes(bytearray(data))
+    assert opened(data)[1] is opened(again)[1]
+    other = sealed(limit(operator, ceiling=1), *operator.some("m1", "m2"))
+    assert opened(other)[1] == limit(operator, ceiling=1)
+    for _ in range(2):
+        with pytest.raises(StatementError):
+            opened(data[:-1])

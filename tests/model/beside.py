@@ -194,9 +194,9 @@ class Beside:
         self._think()
 
     def _restarts(self) -> list[tuple[Opinion, facts.Restart, facts.Power]]:
-        """Every restart that counts, in the order in which they first arrived."""
+        """Every restart that counts; those that begin to count in one moment are tried by their names."""
         found = [(each, act, power) for each in self._opinions for act, power in each.raising("restart")]
-        return sorted(found, key=lambda each: self._arrived[each[1].name])
+        return sorted(found, key=lambda each: each[1].name)
 
     def _offer(self, data: bytes, name: str) -> None:
         self._offered.pop(data, None)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from tools.vectors.cast import T0, Json
 
 HOUR = 3_600
+DAY = 24 * HOUR
+UNKNOWN = 3_650 * DAY
+"""How much later than what was stored it may be while the clock is certainly wrong."""
 
 
 # Where the wall clock is not believed, the doubt grows by 200 ppm of the time that passed: 0.72 s an hour.
@@ -54,10 +57,35 @@ def cases() -> Json:
                 (T0 + 28, 20, T0 + 14, T0 + 26, True),
             ),
             _case(
-                "at-a-boot-with-a-clock-that-is-behind-both-may-be-true",
+                "at-a-boot-with-a-clock-that-is-behind-nobody-knows-how-late-it-is",
                 T0,
-                (T0 - HOUR, 0, T0 - HOUR - 5, T0, True),
-                (T0 - HOUR + 60, 60, T0 - HOUR + 55, T0, True),
+                (T0 - HOUR, 0, T0 - HOUR - 5, T0 + UNKNOWN, True),
+                (T0 - HOUR + 60, 60, T0 - HOUR + 55, T0 + 59 + UNKNOWN, True),
+            ),
+            _case(
+                "a-clock-behind-by-no-more-than-its-error-is-believed",
+                T0,
+                (T0 - 5, 0, T0 - 10, T0 + 1, False),
+                (T0 + 55, 60, T0 + 50, T0 + 61, False),
+            ),
+            _case(
+                "a-clock-that-is-an-hour-behind-is-so-still-an-hour-later",
+                T0,
+                (T0 - HOUR, 0, T0 - HOUR - 5, T0 + UNKNOWN, True),
+                (T0 + 60, HOUR + 60, T0 + 55, T0 + HOUR + 59 + UNKNOWN, True),
+            ),
+            _case(
+                "a-clock-that-was-behind-and-is-set-is-looked-at-as-at-a-boot",
+                T0,
+                (T0 - 30 * DAY, 0, T0 - 30 * DAY - 5, T0 + UNKNOWN, True),
+                (T0 + 2 * DAY, 60, T0 + 2 * DAY - 5, T0 + 2 * DAY + 6, False),
+                (T0 + 9 * DAY, 120, T0 + 2 * DAY + 54, T0 + 2 * DAY + 66, True),
+            ),
+            _case(
+                "a-boot-with-a-clock-that-is-ahead-is-believed",
+                T0,
+                (T0 + DAY, 0, T0 + DAY - 5, T0 + DAY + 6, False),
+                (T0 + 60, 60, T0 + DAY + 54, T0 + DAY + 66, True),
             ),
         ]
     }

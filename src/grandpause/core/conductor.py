@@ -99,7 +99,8 @@ def _begin(state: Stop, event: Begin, now_s: float) -> None:
         run = state.runs[name]
         if run.phase is not Phase.KEPT:
             run.residual = False
-            state.book.settle(name, now_s)
+            # It may stay, and was told to go: until its rung is over it may still fall.
+            state.book.settle(name, max(now_s, run.rung_until))
             _enter(state, run, Phase.KEPT)
     state.unbegun.clear()
     state.unbegun.extend(plan.cut)

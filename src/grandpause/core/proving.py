@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from operator import is_
 from typing import Final, TypeAlias
 
 from grandpause.core.elements import ElementTable, Measures, MeterRow
@@ -98,6 +99,9 @@ class Prover:
         self._bounds = {path.name: [self._bounds_of(each) for each in path.components] for path in it_paths}
         self._shown: list[tuple[MeterPath, Mapping[Channel, int]]] = []
         self._judged: dict[str, Power] = {}
+        self._newest: dict[str, tuple[list[Mapping[str, int | None]], dict[Channel, int]]] = {}
+        self._asked: tuple[object, ...] = ()
+        self._answer: Proof
         self._finest_first = sorted(it_paths, key=lambda each: -len(each.components))
         self._pairs: list[_Pair] = [
             (one, other, blocks(one, other)) for one, other in combinations(it_paths, 2)
@@ -123,12 +127,27 @@ class Prover:
                 moved since, while the others have, is stuck.
         """
         complaints: list[_Complaint] = []
-        usable: dict[str, dict[Channel, int]] = {}
+        usable: dict[str, Mapping[Channel, int]] = {}
         for path in self.paths:
             problems = [found for meter in path.meters if (found := _problem(meter, history, question))]
             complaints += problems
             if not problems:
-                usable[path.name] = _latest(path, history)
+                usable[path.name] = self._latest(path, history)
+        asked = (question.caps, question.keep, question.operator, before, *usable.values())
+        if not complaints and len(asked) == len(self._asked) and all(map(is_, asked, self._asked)):
+            return self._answer  # the same question about the same readings, as in every round of a hold
+        answer = self._judge(question, usable, complaints, before)
+        self._asked, self._answer = ((), answer) if complaints else (asked, answer)
+        return answer
+
+    def _judge(
+        self,
+        question: Question,
+        usable: Mapping[str, Mapping[Channel, int]],
+        missing: Sequence[_Complaint],
+        before: Mapping[str, Snapshot],
+    ) -> Proof:
+        complaints = list(missing)
         paths = [each for each in self.paths if each.name in usable]
         elements = self._elements(paths, usable)
         pairs = [each for each in self._pairs if each[0] in paths and each[1] in paths]
@@ -162,6 +181,20 @@ class Prover:
             },
             elements=elements,
         )
+
+    def _latest(self, path: MeterPath, history: Mapping[str, Sequence[Snapshot]]) -> Mapping[Channel, int]:
+        """Return the newest value of each channel; the same object while the readings stay the same."""
+        shown = [history[meter.id][-1].watts for meter in path.meters]
+        old, result = self._newest.get(path.name, ([], {}))
+        if old != shown:
+            result = {
+                (meter.id, channel): value
+                for meter, watts in zip(path.meters, shown, strict=True)
+                for channel in meter.channels
+                if (value := watts[channel]) is not None
+            }
+            self._newest[path.name] = shown, result
+        return result
 
     def _elements(
         self, paths: Sequence[MeterPath], usable: Mapping[str, Mapping[Channel, int]]
@@ -323,17 +356,6 @@ def _problem(
         if not any(each.watts[channel] for channel in row.channels):
             return _Complaint(f"meter {row.id} reads 0 W everywhere, which proves nothing")
     return None
-
-
-def _latest(path: MeterPath, history: Mapping[str, Sequence[Snapshot]]) -> dict[Channel, int]:
-    result = {}
-    for meter in path.meters:
-        watts = history[meter.id][-1].watts
-        for channel in meter.channels:
-            value = watts[channel]
-            assert value is not None
-            result[meter.id, channel] = value
-    return result
 
 
 def _stuck(

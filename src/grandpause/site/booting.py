@@ -15,11 +15,15 @@ def load_sets(
     charters: Sequence[tuple[str, Sequence[bytes]]],
     stored: Sequence[StoredStatement],
     *,
+    marked: frozenset[str],
     wall_s: int,
     floor_s: int,
     check: SignatureCheck,
-) -> tuple[list[TrustedSet], list[StoredStatement]]:
-    """Return a set for each pinned charter, and the charter files that the store does not have yet.
+) -> tuple[list[TrustedSet], list[StoredStatement], frozenset[str]]:
+    """Return a set for each pinned charter, the charter files that are new to the store, and their marks.
+
+    A version that was ever installed as a file stays installed, whatever becomes of the file: else it would
+    be too late again, and with it every limit that names it.
 
     What is stored is admitted with the time of its first admission, so that a reboot moves no date. A file is
     dated by the wall clock with its largest stated error, and never earlier than what was stored: a clock
@@ -27,16 +31,19 @@ def load_sets(
 
     Args:
         charters: (charter id, the envelopes of its versions) of every pinned charter.
+        marked: names of the versions that were installed before.
         wall_s: the wall clock, Unix seconds.
         floor_s: the last moment that was stored; 0 if there is none.
     """
     error_s = max((_clock_error_s(data) for _, files in charters for data in files), default=0)
-    now = Interval(earliest=min(wall_s, floor_s or wall_s) - error_s, latest=max(wall_s, floor_s) + error_s)
+    now = Interval(
+        earliest=min(wall_s, floor_s or wall_s) - error_s, latest=max(wall_s, floor_s) + error_s + 1
+    )
     sets = []
     installed = []
+    names = marked | {decode_only(data)[0].name for _, files in charters for data in files}
     for charter_id, files in charters:
         trusted = TrustedSet(charter_id, check=check)
-        names = {decode_only(data)[0].name for data in files}
         for each in stored:
             if each.charter == charter_id:
                 # A stored version that was installed counts from its stored date; so does what waits for it.
@@ -50,7 +57,7 @@ def load_sets(
         new = [data for data in files if trusted.admit(data, now=now, installed=True).changed]
         installed += [StoredStatement(charter=charter_id, data=data, admitted=now) for data in new]
         sets.append(trusted)
-    return sets, installed
+    return sets, installed, names
 
 
 def first_look_of(stored: bytes | None, boot_id: str, *, now_s: float) -> tuple[float, float] | None:

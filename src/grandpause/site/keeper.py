@@ -32,6 +32,7 @@ from grandpause.site.booting import first_look_of, load_sets
 
 SEEN_EVERY_S = 60
 _SEEN = "seen_s"
+_INSTALLED = "installed_charters"
 _FIRST_LOOK = "first_look"
 
 
@@ -119,9 +120,10 @@ class Keeper:
             TrustError: a charter file is not the pinned charter, or does not count.
             StoreError: the store failed or holds damaged state.
         """
-        sets, installed = load_sets(
+        sets, installed, marks = load_sets(
             list(charters),
             store.statements(),
+            marked=frozenset((store.value(_INSTALLED) or b"").decode().split()),
             wall_s=clock.wall_s(),
             floor_s=int(store.value(_SEEN) or b"0"),
             check=check,
@@ -145,7 +147,10 @@ class Keeper:
             boot_id=boot_id,
         )
         keeper._commit(
-            memory, statements=installed, journal=[keeper.line(code, "", text) for code, text in lines]
+            memory,
+            statements=installed,
+            journal=[keeper.line(code, "", text) for code, text in lines],
+            values={_INSTALLED: " ".join(sorted(marks)).encode()},
         )
         return keeper
 
@@ -370,9 +375,10 @@ class Keeper:
         *,
         statements: Sequence[StoredStatement] = (),
         journal: Sequence[JournalLine] = (),
+        values: Mapping[str, bytes] | None = None,
     ) -> None:
         seen = self._certain_s()
-        values = {_SEEN: str(seen).encode()}
+        values = {**(values or {}), _SEEN: str(seen).encode()}
         anchor = next(iter(self._time.values())).anchor
         if self._boot_id and anchor:
             values[_FIRST_LOOK] = f"{self._boot_id} {anchor[0]!r} {anchor[1]!r}".encode()

@@ -92,11 +92,18 @@ class Observation:
             window_s=window_s,
         )
 
+    def repeat(self, meter: str, *, at_s: int, window_s: int) -> None:
+        """Add one more reading that shows what the last one of this meter showed, taken at ``at_s``."""
+        last = self.history[meter][-1]
+        self.add(
+            Snapshot(meter=meter, at_s=at_s, watts=last.watts, signed_by=last.signed_by), window_s=window_s
+        )
+
     def add(self, snapshot: Snapshot, *, window_s: int) -> None:
         """Add one reading to its meter's history, and forget those that the window has left behind."""
         history = self.history.setdefault(snapshot.meter, deque())
-        if history and history[-1].at_s == snapshot.at_s:
-            history.pop()
+        while history and history[-1].at_s >= snapshot.at_s:
+            history.pop()  # the same second again; or dated ahead, by a clock that was set since
         history.append(snapshot)
         while len(history) > LEAST_SAMPLES and history[0].at_s < snapshot.at_s - window_s:
             history.popleft()

@@ -107,11 +107,13 @@ class Disk:
     def wipe(self) -> None:
         """Forget everything: a reinstallation."""
         self.content = Content()
+        self.commands.clear()
         self.damaged = False
 
     def restore(self, image: Content) -> None:
         """Put an old image back."""
         self.content = image.copy()
+        self.commands.clear()
         self.damaged = False
 
     def _begin(self) -> Fault | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from grandpause.sim.world.site import SimSite
 
 SWEEP_S: Final = 60.0
+WINDOW_S: Final = 300
 """Between two rounds of every meter and BMC."""
 QUIET_SWEEPS: Final = 9
 """After so many rounds without anything new the next ones would bring nothing either: the window is full
@@ -309,15 +310,18 @@ class Process:
         wall_s = site.clock.wall_s()
         # Between stops nothing is proved: the last round is enough, for what was read before the next one.
         skipped = controller.stop.plan is not None and self.world.now_s - self._swept_s > 1.5 * SWEEP_S
+        seen = controller.seen
         for box in site.hall.boxes:
-            if skipped and box.fault != "stale":
+            if skipped and box.fault != "stale" and box.id in seen.history:
                 for rounds in (3, 2, 1):
-                    controller.read(box.id, box.read(wall_s - rounds * int(SWEEP_S)))
-            if changed or box.fault:
-                self.world.readings += box.look(wall_s)
-            else:
+                    seen.repeat(box.id, at_s=wall_s - rounds * int(SWEEP_S), window_s=WINDOW_S)
+            news = box.look(wall_s) if changed or box.fault else 0
+            self.world.readings += news
+            if news or box.id not in seen.history:
+                controller.read(box.id, box.read())
+            elif box.fault != "stale":
                 box.at_s = wall_s
-            controller.read(box.id, box.read())
+                seen.repeat(box.id, at_s=wall_s, window_s=WINDOW_S)
 
 
 _CLAIMS: Final = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from typing import TYPE_CHECKING, Final
@@ -19,7 +20,7 @@ from grandpause.sim.world.hall import RATED_W, Hall, Machine
 from grandpause.sim.world.ledger import Ledger
 from grandpause.sim.world.network import Network
 from grandpause.sim.world.people import Posted
-from grandpause.sim.world.process import SWEEP_S, Process
+from grandpause.sim.world.process import SWEEP_S, WINDOW_S, Process
 from grandpause.sim.world.settings import Fault
 from grandpause.site.controller import SENT_LATELY_S, Controller
 from grandpause.site.declared import table_in_force
@@ -28,7 +29,6 @@ from grandpause.site.keeper import Decision, Keeper
 if TYPE_CHECKING:
     from grandpause.sim.world.world import World
 
-WINDOW_S: Final = 300
 WATCHDOG_S: Final = 60.0
 """After so long without a sign of life the supervisor tells people (and starts the controller anew)."""
 GRID_ERROR_S: Final = 120
@@ -68,6 +68,7 @@ class SimSite:
         self.ledger = Ledger(self.id)
         self.images: deque[tuple[Content, Ledger]] = deque(maxlen=4)
         self.names: dict[str, str] = {}
+        self._tabled: dict[str, str] | None = None
         self.table = self.hall.table(self.names)
         self.prover = Prover(self.table)
         self.planner = self._make_planner()
@@ -92,7 +93,7 @@ class SimSite:
         self.silent = False
         self.proven = False
         self.named: set[str] = set()
-        self._overridden_s = -1.0
+        self._overridden_s = -math.inf
         self._drops: deque[tuple[float, int]] = deque()
 
     @property
@@ -124,12 +125,16 @@ class SimSite:
 
     def _take_table(self, keeper: Keeper) -> None:
         """Use the table that the operator declares now, as far as what binds allows it."""
-        declared = self.hall.table(self.names)
+        names = self.ledger.names
+        if names == self.names == self._tabled:
+            return  # nothing was renamed since the last boot
         binds = keeper.decide().binds
-        if not binds or self.ledger.names is None:
-            self.ledger.names = self.names
+        if not binds or names is None:
+            names = self.ledger.names = self.names
+        declared = self.hall.table(self.names)
         table = table_in_force(declared, store=self.disk, binds=binds, agreed=False)
-        self.hall.declare(self.ledger.names, self.names)
+        self._tabled = self.names
+        self.hall.declare(names, self.names)
         if table != self.table or table.rated != self.table.rated:
             self.table = table
             self.prover = Prover(table)
@@ -392,7 +397,8 @@ class SimSite:
         """By now a verdict that is true no more has been taken back."""
         if self.exceeding_s == since_s and self.process is not None and self.booted_s < since_s:
             invariants.proven_is_withdrawn(
-                told_proven=self.proven, exceeding_for_s=self.world.now_s - since_s
+                told_proven=self.proven and self.alarmed_s < since_s,
+                exceeding_for_s=self.world.now_s - since_s,
             )
 
     def obey(self, machine: Machine, stage: Stage) -> None:
