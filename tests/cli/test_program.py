@@ -20,7 +20,8 @@ from stories.rig import PROGRAM, comes_true, limit, post, program, running, seal
 
 VERBS = [
     ["demo"], ["doctor"], ["verify"], ["init"], ["key"], ["key", "new"], ["pause"], ["curtail"], ["resume"],
-    ["restart"], ["show"], ["sign"], ["sim"], ["sim", "soak"], ["sim", "replay-seed"], ["sim", "serve"], ["sim", "replay"], ["site"],
+    ["restart"], ["show"], ["sign"], ["sim"], ["sim", "soak"], ["sim", "replay-seed"], ["sim", "serve"],
+    ["sim", "replay"], ["site"],
     ["site", "check"], ["site", "plan"], ["site", "declare"], ["site", "arm"], ["site", "disarm"],
     ["site", "run"], ["site", "status"],
 ]  # fmt: skip

@@ -43,18 +43,18 @@ class Accidents:
     def begin(self) -> None:
         """Put every class that is on, on the agenda of every site."""
         mean_days: dict[Fault, tuple[float, Callable[[SimSite, Fault], None]]] = {
-            Fault.CLOCK_JUMP: (8.0, self._clock_jumps),
-            Fault.BOOT: (6.0, self._boots),
-            Fault.PARTITION: (8.0, self._partition),
-            Fault.BIT_FLIP: (30.0, self._bit_flips),
-            Fault.OLD_IMAGE: (25.0, self._old_image),
-            Fault.REINSTALL: (30.0, self._reinstall),
-            Fault.COME_BACK: (4.0, self._come_back),
-            Fault.PLUG: (20.0, self._plug),
-            Fault.RENAME_HALLS: (6.0, self._rename),
-            **dict.fromkeys(_WRITES, (6.0, self._write)),
-            **dict.fromkeys(_BMC_FAULTS, (4.0, self._bmcs)),
-            **dict.fromkeys(_METER_FAULTS, (5.0, self._meter)),
+            Fault.CLOCK_JUMP: (20.0, self._clock_jumps),
+            Fault.BOOT: (15.0, self._boots),
+            Fault.PARTITION: (20.0, self._partition),
+            Fault.BIT_FLIP: (75.0, self._bit_flips),
+            Fault.OLD_IMAGE: (62.5, self._old_image),
+            Fault.REINSTALL: (75.0, self._reinstall),
+            Fault.COME_BACK: (10.0, self._come_back),
+            Fault.PLUG: (50.0, self._plug),
+            Fault.RENAME_HALLS: (15.0, self._rename),
+            **dict.fromkeys(_WRITES, (15.0, self._write)),
+            **dict.fromkeys(_BMC_FAULTS, (10.0, self._bmcs)),
+            **dict.fromkeys(_METER_FAULTS, (12.5, self._meter)),
         }
         for site in self._world.sites:
             for fault, (days, accident) in mean_days.items():

@@ -65,10 +65,10 @@ class Director:
             world.push(10.0, self.tend, site, None)
             world.push(self._soon(4 * HOUR_S), self.poll, site, None)
             if Fault.GRID_CALL in world.settings.faults:
-                world.push(self._soon(9 * DAY_S), self.grid_call, site, None)
-        world.push(self._soon(DAY_S), self.demand, None, None)
-        world.push(self._soon(6 * DAY_S), self.new_charter, None, None)
-        world.push(self._soon(3 * DAY_S), self.crime, None, None)
+                world.push(self._soon(12 * DAY_S), self.grid_call, site, None)
+        world.push(self._soon(2 * DAY_S), self.demand, None, None)
+        world.push(self._soon(15 * DAY_S), self.new_charter, None, None)
+        world.push(self._soon(5 * DAY_S), self.crime, None, None)
         self._accidents.begin()
 
     def heal(self) -> None:
@@ -123,7 +123,7 @@ class Director:
             if chance.random() < 0.6:
                 world.push(world.now_s + self._soon_after(lasts), self.lift, limit_posted, None)
         if not self._healed:
-            world.push(self._soon(2 * DAY_S), self.demand, None, None)
+            world.push(self._soon(6 * DAY_S), self.demand, None, None)
 
     def harder(self, limited: Posted, _b: object) -> None:
         """While machines are still on their way down, a harder limit of the same reach follows."""
@@ -167,7 +167,7 @@ class Director:
             lift = world.people.lift([posted.name], now=self._unix(), grid=grid)
             self._post(lift, UTILITY[:2] if grid else self._signers(2))
         if not self._healed:
-            world.push(self._soon(5 * DAY_S), self.grid_call, site, None)
+            world.push(self._soon(14 * DAY_S), self.grid_call, site, None)
 
     def new_charter(self, _a: object, _b: object) -> None:
         """Somebody leaves, somebody comes; now and then the power of one alone goes."""
@@ -188,7 +188,7 @@ class Director:
             people.agree(posted, charter, members)
             world.count("charters")
         if not self._healed:
-            world.push(self._soon(12 * DAY_S), self.new_charter, None, None)
+            world.push(self._soon(30 * DAY_S), self.new_charter, None, None)
 
     def crime(self, _a: object, _b: object) -> None:
         """One person alone, or an outsider, tries what takes more; or old bytes are sent again."""
@@ -228,7 +228,7 @@ class Director:
                 old = world.posted[chance.choice(names)]
                 self._send(each, old, chance.randrange(len(old.pieces)), 5.0)
         if not self._healed:
-            world.push(self._soon(4 * DAY_S), self.crime, None, None)
+            world.push(self._soon(10 * DAY_S), self.crime, None, None)
 
     # Operators.
 

@@ -82,5 +82,5 @@ class Settings:
             faults=frozenset(each for each in Fault if chance.random() < SHARE_ON),
             sites=chance.choice((1, 2, 3)),
             elements=64,
-            days=chance.choice((10.0, 30.0, 60.0)),
+            days=chance.choice((20.0, 60.0, 180.0)),
         )

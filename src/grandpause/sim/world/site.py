@@ -494,7 +494,7 @@ def _timing(chance: random.Random) -> Timing:
     return Timing(
         rung_s={Stage.SOFT_OFF: 60.0, Stage.FORCE_OFF: 20.0, Stage.OUTLET_OFF: 15.0},
         command_s=5.0,
-        poll_s=chance.choice((1.0, 2.0, 5.0)),
+        poll_s=chance.choice((1.0, 1.0, 2.0)),
         backoff_s=3.0,
         retry_s=chance.choice((60.0, 300.0, 900.0)),
         settle_s=90.0,
