@@ -205,24 +205,32 @@ def _metered(state: Stop, event: Metered, now_s: float, effects: list[Effect]) -
         run.metered, run.metered_s = power, now_s
         if power is Power.ON and run.phase is Phase.KEPT:
             continue  # as it may be: the usual case of a node that stays on
+        if power is Power.OFF and run.phase is Phase.OFF:
+            run.outcome, run.detail = Outcome.CONFIRMED_BY_METER, ""
+            continue  # as it must be: the usual case in a hold
         if power is Power.OFF:
             if run.phase not in {Phase.KEPT, Phase.WAITING}:
                 run.outcome, run.detail = Outcome.CONFIRMED_BY_METER, ""
             _cue(state, run, Cue.METERED_OFF, now_s, effects)
         elif power is Power.ON and run.phase is Phase.OFF:
-            if was_off:
-                # Not a false claim: it was off, and somebody or something started it.
-                run.outcome = Outcome.UNKNOWN
-                _cue(state, run, Cue.SEEN_ON, now_s, effects)
-            elif now_s - run.off_since >= state.timing.settle_s:
-                first = run.outcome is not Outcome.CONTRADICTED
-                run.outcome = Outcome.CONTRADICTED
-                run.detail = "claims to be off, and its meter shows that it is on"
-                if first and not run.residual:
-                    effects.append(Alarm("contradicted", name, run.detail))
-                _cue(state, run, Cue.METERED_ON, now_s, effects)
+            _denied(state, run, now_s, effects, was_off=was_off)
         elif run.outcome is Outcome.CONFIRMED_BY_METER:
             run.outcome = Outcome.CONFIRMED_BY_BMC if run.claim is Power.OFF else Outcome.UNKNOWN
+
+
+def _denied(state: Stop, run: NodeRun, now_s: float, effects: list[Effect], *, was_off: bool) -> None:
+    """A meter shows a node to be on that is taken for off."""
+    if was_off:
+        # Not a false claim: it was off, and somebody or something started it.
+        run.outcome = Outcome.UNKNOWN
+        _cue(state, run, Cue.SEEN_ON, now_s, effects)
+    elif now_s - run.off_since >= state.timing.settle_s:
+        first = run.outcome is not Outcome.CONTRADICTED
+        run.outcome = Outcome.CONTRADICTED
+        run.detail = "claims to be off, and its meter shows that it is on"
+        if first and not run.residual:
+            effects.append(Alarm("contradicted", run.element, run.detail))
+        _cue(state, run, Cue.METERED_ON, now_s, effects)
 
 
 def _fire(state: Stop, now_s: float, effects: list[Effect]) -> None:

@@ -98,6 +98,7 @@ class ElementTable:
     by_id: Mapping[str, Element] = field(init=False, compare=False, repr=False)
     rated: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
     """Part -> rated compute in TFLOP/s that a share is taken of; filled in where it is not given."""
+    _encoded: bytes = field(default=b"", init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         by_id = {each.id: each for each in self.elements}
@@ -122,14 +123,15 @@ class ElementTable:
         object.__setattr__(self, "rated", {**_rated(self.elements), **self.rated})
 
     def to_bytes(self) -> bytes:
-        """Return the table's one encoding."""
-        return canonical.encode(
-            {
+        """Return the table's one encoding; worked out once, since a hall has thousands of elements."""
+        if not self._encoded:
+            value: dict[str, Value] = {
                 "schema": SCHEMA,
                 "elements": [_element_value(each) for each in self.elements],
                 "meters": [_meter_value(each) for each in self.meters],
             }
-        )
+            object.__setattr__(self, "_encoded", canonical.encode(value))
+        return self._encoded
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ElementTable:

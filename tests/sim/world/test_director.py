@@ -39,7 +39,7 @@ def kinds(world: World) -> Counter[str]:
 
 
 def test_people_demand_lift_restart_and_follow_each_other() -> None:
-    world = run()
+    world = run(days=200.0)
     made = kinds(world)
     assert set(made) == {"Limit", "Lift", "Restart", "Charter"}
     assert min(made.values()) >= 2
@@ -58,7 +58,7 @@ def test_without_criminals_nothing_is_posted_that_too_few_signed() -> None:
 
 @pytest.mark.parametrize("fault", [Fault.ROGUE, Fault.REFUSING, Fault.LOST_KEY])
 def test_criminals_refusers_and_lost_keys_leave_statements_that_never_count(fault: Fault) -> None:
-    world = run(fault, days=150.0)
+    world = run(fault, days=500.0)
     short = [each for each in world.posted.values() if not each.complete(each.signers)]
     assert short
     for site in world.sites:

@@ -20,5 +20,5 @@ def test_every_class_is_on_in_about_its_share_of_the_seeds() -> None:
 def test_sites_and_days_vary_and_a_site_has_64_elements() -> None:
     drawn = [Settings.draw(seed) for seed in range(100)]
     assert {each.sites for each in drawn} == {1, 2, 3}
-    assert {each.days for each in drawn} == {10.0, 30.0, 60.0}
+    assert {each.days for each in drawn} == {20.0, 60.0, 180.0}
     assert {each.elements for each in drawn} == {64}

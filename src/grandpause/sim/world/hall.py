@@ -143,6 +143,7 @@ class Hall:
             dropped: hears of every machine that a command took down, and how many watts fell.
         """
         self._dropped = dropped
+        self._tables: dict[tuple[tuple[str, str], ...], ElementTable] = {}
         self.machines: dict[str, Machine] = {}
         self.compute_on: dict[str, int] = {}
         self.watts: dict[str, int] = {}
@@ -186,6 +187,13 @@ class Hall:
             for part in each.parts:
                 self.compute_on[part] += COMPUTE if each.on else 0
                 self.watts[part] += each.draw_w
+
+    def table_by(self, names: Mapping[str, str]) -> ElementTable:
+        """Return ``table(names)``, made once for each set of names."""
+        key = tuple(sorted(names.items()))
+        if key not in self._tables:
+            self._tables[key] = self.table(names)
+        return self._tables[key]
 
     def table(self, names: Mapping[str, str]) -> ElementTable:
         """Return the elements table, with halls as the operator names them now."""

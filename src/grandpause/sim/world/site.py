@@ -131,7 +131,7 @@ class SimSite:
         binds = keeper.decide().binds
         if not binds or names is None:
             names = self.ledger.names = self.names
-        declared = self.hall.table(self.names)
+        declared = self.hall.table_by(self.names)
         table = table_in_force(declared, store=self.disk, binds=binds, agreed=False)
         self._tabled = self.names
         self.hall.declare(names, self.names)
