@@ -146,6 +146,20 @@ def _evidence(content: Mapping[str, bytes]) -> Evidence:
     return statement
 
 
+def _check_signed_at_all(content: Mapping[str, bytes], differing: str) -> None:
+    """One file differs from its digest: if the evidence's own signature fails, too, the evidence was changed.
+
+    With a changed declaration the key is not known, and the declaration is what differs.
+    """
+    if differing == files.DECLARATION_FILE:
+        return
+    _, declaration = _at(files.DECLARATION_FILE, lambda: decode_only(content[files.DECLARATION_FILE]))
+    keys = declaration.controllers.values() if isinstance(declaration, Declaration) else ()
+    envelope = parse(content[files.EVIDENCE_FILE])
+    if not any(signed_by(envelope, key) for key in keys):
+        raise TrustError("is not signed by a controller of the declaration", where=files.EVIDENCE_FILE)
+
+
 def _check_files(content: Mapping[str, bytes], evidence: Evidence) -> None:
     listed = {each.path: each for each in evidence.files}
     if files.EVIDENCE_FILE in listed:
@@ -162,6 +176,7 @@ def _check_files(content: Mapping[str, bytes], evidence: Evidence) -> None:
         if name not in known and not name.startswith((_CHARTERS, _SIGNED)):
             raise BundleError("is a file that no bundle has, or a statement that does not bind", where=name)
         if len(data) != listed[name].size or hashlib.sha256(data).hexdigest() != listed[name].sha256:
+            _check_signed_at_all(content, name)
             raise TrustError("is not the file that the evidence was signed over", where=name)
 
 

@@ -15,7 +15,7 @@ from interop.vectors import ROOT
 
 PLANTED = ROOT / "tests" / "planted"
 HUNT = ROOT / "tools" / "planted.py"
-QUICK = ("until-by-latest", "reuse-a-restart")
+QUICK = ("until-is-judged-by-latest", "a-restart-counts-twice")
 """Found by the reference model within seconds."""
 VICTIM = "src/grandpause/sim/soak/bounds.py"
 TEST = "tests/sim/soak/test_bounds.py"

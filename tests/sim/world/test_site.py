@@ -8,7 +8,8 @@ from grandpause.core.model import CapKey, Caps, Stage, Unit
 from grandpause.sim.world.clock import EPOCH_S
 from grandpause.sim.world.people import Posted
 from grandpause.sim.world.settings import DAY_S, Fault
-from grandpause.sim.world.site import WATCHDOG_S, SimSite
+from grandpause.sim.world.site import SimSite
+from grandpause.sim.world.watch import WATCHDOG_S
 from grandpause.sim.world.world import World
 from sim.world.small import HOUR_S, limited, on, passes, process_of, restarted, started, world_of_one
 

@@ -2,54 +2,50 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from grandpause.core.model import Caps, Profile, Stage, VerdictWord
+from grandpause.core.model import Caps, Stage
 from grandpause.core.plan import Equipment, Planner
-from grandpause.core.proving import Proof, Prover
+from grandpause.core.proving import Prover
 from grandpause.core.ramp import RampRule
 from grandpause.core.stop import Timing
 from grandpause.errors import StoreError
 from grandpause.sim.world import invariants
 from grandpause.sim.world.clock import MachineClock
 from grandpause.sim.world.disk import Content, Disk, PowerCut
-from grandpause.sim.world.hall import RATED_W, Hall, Machine
+from grandpause.sim.world.hall import Hall, Machine
 from grandpause.sim.world.ledger import Ledger
 from grandpause.sim.world.network import Network
 from grandpause.sim.world.people import Posted
-from grandpause.sim.world.process import SWEEP_S, WINDOW_S, Process
+from grandpause.sim.world.process import WINDOW_S, Process
 from grandpause.sim.world.settings import Fault
+from grandpause.sim.world.watch import WATCHDOG_S, Watched
 from grandpause.site.controller import SENT_LATELY_S, Controller
 from grandpause.site.declared import table_in_force
-from grandpause.site.keeper import Decision, Keeper
+from grandpause.site.keeper import Keeper
 
 if TYPE_CHECKING:
     from grandpause.sim.world.world import World
 
-WATCHDOG_S: Final = 60.0
-"""After so long without a sign of life the supervisor tells people (and starts the controller anew)."""
 GRID_ERROR_S: Final = 120
 HONEST_S: Final = 10.0
 """The stated error of the wall clock in the operator's charter."""
-_TOLD_LATE_S: Final = 3 * SWEEP_S
 _FORCE_S: Final = 8.0
 
 
-class SimSite:
+class SimSite(Watched):
     """One site.
 
     Attributes:
         process: the controller's present life; None while it is down.
-        caps: what it last said is allowed; what people count on while it is down.
-        exceeding_s: since when the machines really use more than that; None if they do not.
         in_flight: the envelope that the controller was taking when it ended.
         images: old images of the disk, with what the ledger said then.
     """
 
     def __init__(self, world: World, number: int, chance: random.Random) -> None:
+        super().__init__()
         self.world = world
         self.id = f"site-{number}"
         self.chance = chance
@@ -73,28 +69,15 @@ class SimSite:
         self.prover = Prover(self.table)
         self.planner = self._make_planner()
         self.process: Process | None = None
-        self.caps = Caps()
-        self.nonce = ""
-        self.exceeding_s: float | None = None
         self.in_flight: tuple[Posted, tuple[str, ...]] | None = None
         self.arming = False
         self.meters_stirred = False
         self.booted_s = 0.0
-        self.clock_honest = True
-        self.clock_safe = True
         self._found_out = False
         self._seen_s = 0
         self._seen_at_s = 0.0
         self._machine_boots = 0
         self.broken = False
-        self.adversarial = False
-        self.alarmed_s = -1.0
-        self.unproven = False
-        self.silent = False
-        self.proven = False
-        self.named: set[str] = set()
-        self._overridden_s = -math.inf
-        self._drops: deque[tuple[float, int]] = deque()
 
     @property
     def clock_right(self) -> bool:
@@ -282,124 +265,7 @@ class SimSite:
             if trusted.entry(posted.name) is not None and self.world.held(trusted, posted, people):
                 self.ledger.hear(posted, people, self.world.now_s, clock_right=self.clock_honest)
 
-    # What the controller says.
-
-    def judge_decision(self, decision: Decision) -> None:
-        """Hold a decision against the ledger."""
-        world, ledger, memory = self.world, self.ledger, decision.memory
-        now_s = world.now_s
-        for name in sorted(memory.used - ledger.used):
-            if name in ledger.done and world.is_permission(name):
-                ledger.used.add(name)
-                continue
-            invariants.restart_by_the_right_people(name, self.nonce, ledger)
-            ledger.restarted(name, now_s)
-            world.count("restarts")
-        self.nonce = memory.nonce
-        safe = self.clock_safe and not ledger.doubtful
-        honest = safe and self.clock_honest
-        ledger.lower_latch(now_s, armed=memory.armed, safe=safe, honest=honest)
-        invariants.latch_never_lost(memory, ledger)
-        invariants.standby_stands(memory, ledger)
-        invariants.no_ceiling_raised(decision.caps, ledger, now_s, clock_honest=safe)
-        if honest:
-            invariants.nothing_without_a_quorum(decision.caps, ledger, now_s)
-        self.adversarial = safe and any(
-            limit.profile is Profile.ADVERSARIAL for _, limit in ledger.must_bind(now_s)
-        )
-        if decision.order.ramp_override:
-            self._overridden_s = now_s
-        if decision.caps.entries != self.caps.entries:
-            world.decided(self, decision.caps)
-            if self.exceeding_s is not None and not invariants.exceeds(self.caps, self.hall):
-                self.exceeding_s = None
-            self.caps = decision.caps
-            self.proven = False  # a new question
-        self.assess()
-
-    def judge_disarming(self) -> None:
-        """Hold a disarming that was allowed against what people signed."""
-        process = self.process
-        assert process is not None
-        newly = process.controller.keeper.memory.used - self.ledger.used
-        if self.clock_safe and not self.ledger.doubtful:
-            invariants.disarmed_by_the_right_people(newly, self.nonce, self.ledger, self.world.now_s)
-        self.ledger.used |= newly
-
-    def judge_proof(self) -> None:
-        """Hold the present verdict against the truth."""
-        process = self.process
-        if process is None or process.controller.proof is None or process.controller.stop.plan is None:
-            return
-        word = process.controller.proof.word
-        if self.exceeding_s is not None:
-            invariants.proven_is_true(
-                word, exceeding_for_s=self.world.now_s - self.exceeding_s, window_s=WINDOW_S + SWEEP_S
-            )
-
-    def alarm(self, code: str, text: str) -> None:
-        """People are told something."""
-        self.alarmed_s = self.world.now_s
-        if code in {"deadline", "residual", "contradicted", "hold-broken"}:
-            self.unproven = True
-        if code == "hold-broken":
-            self.proven = False
-        self.world.alarmed(self, code, text)
-
-    def verdict(self, proof: Proof) -> None:
-        """People are given a verdict."""
-        self.proven = proof.word is VerdictWord.PROVEN
-        self.unproven = not self.proven
-        self.world.verdict(self, proof.word)
-
-    def demanded(self) -> None:
-        """A stop begins."""
-        self.proven = self.unproven = False
-        self.world.count("trips")
-
-    def ended(self) -> None:
-        """Nothing binds any more, or the controller was disarmed."""
-        self.proven = self.unproven = False
-
     # What the machines do.
-
-    def assess(self) -> None:
-        """See whether the machines use more than is allowed; if so, people must hear of it in time."""
-        over = bool(self.caps) and self.ledger.armed and invariants.exceeds(self.caps, self.hall)
-        if not over:
-            self.exceeding_s = None
-        elif self.exceeding_s is None:
-            now_s = self.exceeding_s = self.world.now_s
-            self.world.push(self._due_s(), self.due, now_s, None)
-            if self.proven:
-                self.world.push(now_s + WINDOW_S + 4 * SWEEP_S, self.withdrawn, now_s, None)
-
-    def due(self, since_s: float, _b: object) -> None:
-        """By now the machines are within what is allowed, or people were told."""
-        if self.exceeding_s != since_s:
-            return
-        world = self.world
-        process = self.process
-        if (
-            self.booted_s > since_s
-            and process is not None
-            and world.now_s < self.booted_s + self._patience_s()
-        ):
-            world.push(self.booted_s + self._patience_s(), self.due, since_s, None)
-            return
-        told = self.alarmed_s >= since_s or self.unproven or self.silent
-        world.count("late-but-alarmed" if told else "late")
-        invariants.down_or_alarmed(
-            exceeding_for_s=world.now_s - since_s, may_s=self._patience_s(), alarmed=told
-        )
-
-    def withdrawn(self, since_s: float, _b: object) -> None:
-        """By now a verdict that is true no more has been taken back."""
-        if self.exceeding_s == since_s and self.process is not None and self.booted_s < since_s:
-            invariants.proven_is_withdrawn(
-                told_proven=self.proven and self.alarmed_s < since_s,
-                exceeding_for_s=self.world.now_s - since_s,
-            )
 
     def obey(self, machine: Machine, stage: Stage) -> None:
         """A machine's BMC takes a command to go off."""
@@ -452,36 +318,6 @@ class SimSite:
             self.assess()
         if self.process is not None:
             self.process.stir()
-
-    def _dropped(self, _machine: Machine, watts: int) -> None:
-        most = self.ramp.watts_per_minute
-        now_s = self.world.now_s
-        if self.process is not None and self.process.controller.decision.order.ramp_override:
-            self._overridden_s = now_s
-        if most is None or now_s - self._overridden_s <= invariants.RAMP_WINDOW_S + self._patience_s():
-            return
-        drops = self._drops
-        drops.append((now_s, watts))
-        while drops[0][0] <= now_s - invariants.RAMP_WINDOW_S:
-            drops.popleft()
-        invariants.ramp_kept(drops, now_s, most)
-
-    def _due_s(self) -> float:
-        """Return when people must have heard that the machines use too much."""
-        process, now_s = self.process, self.world.now_s
-        stop = None if process is None else process.controller.stop
-        if stop is not None and stop.plan is not None and stop.deadline_s is not None and not stop.alarmed:
-            return max(self.clock.true_s(stop.deadline_s), now_s) + _TOLD_LATE_S
-        return now_s + self._patience_s()
-
-    def _patience_s(self) -> float:
-        """How long a machine that comes on may stay unseen, and then go through its whole ladder."""
-        ladder_s = sum(self.timing.rung_s.values())
-        ramp_s = 0.0
-        if self.ramp.watts_per_minute is not None:
-            # Each machine holds its watts through its ladder and a minute more.
-            ramp_s = len(self.hall.machines) * RATED_W / self.ramp.watts_per_minute * (ladder_s + 60.0)
-        return ladder_s + ramp_s + self.timing.settle_s + WINDOW_S + WATCHDOG_S + _TOLD_LATE_S
 
     def _make_planner(self) -> Planner:
         equipment = {

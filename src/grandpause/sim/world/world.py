@@ -25,6 +25,7 @@ from grandpause.sim.world.settings import DAY_S, Fault, Settings
 from grandpause.sim.world.signatures import SignatureTable
 from grandpause.sim.world.site import SimSite
 from grandpause.sim.world.trace import BLOCK, Trace
+from grandpause.sim.world.watch import Watched
 
 Handler = Callable[[Any, Any], object]
 
@@ -144,12 +145,12 @@ class World:
 
     # What is told to people; it is part of the trace.
 
-    def note(self, site: SimSite, text: str) -> None:
+    def note(self, site: Watched, text: str) -> None:
         """Keep some words for a failure."""
         if self.words:
             self.trace.say(self.now_s, f"{site.id} {text}")
 
-    def decided(self, site: SimSite, caps: Caps) -> None:
+    def decided(self, site: Watched, caps: Caps) -> None:
         """A site's allowed caps changed."""
         text = ", ".join(f"{key.part} {key.unit} {value}" for key, value in caps) or "rated"
         self.trace.mark(f"{site.id} {text}")
@@ -157,13 +158,13 @@ class World:
         if caps.exceeds(site.caps) or not site.caps:
             self.count("demands")
 
-    def alarmed(self, site: SimSite, code: str, text: str) -> None:
+    def alarmed(self, site: Watched, code: str, text: str) -> None:
         """An alarm."""
         self.trace.mark(f"{site.id} {code} {text}")
         self.count("alarms")
         self.note(site, f"ALARM {code}: {text}")
 
-    def verdict(self, site: SimSite, word: VerdictWord) -> None:
+    def verdict(self, site: Watched, word: VerdictWord) -> None:
         """A verdict."""
         self.trace.mark(f"{site.id} {word}")
         self.count(str(word))
