@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from grandpause.core.conductor import next_wake
 from grandpause.core.model import Power, Reply, Stage
 from grandpause.core.statement.charter import Charter
 from grandpause.core.stop import Alarm, Answered, Claimed, Command, EffectKey, Question, Tick
@@ -214,7 +215,8 @@ class Process:
                 site.disk.record_effects([each.key for each in commands], at_s=site.clock.wall_s())
                 for each in commands:
                     self._send(each)
-        wake = self.controller.wake_s
+        stop = self.controller.stop
+        wake = next_wake(stop) if stop.plan is not None else None
         if wake is not None:
             # A millisecond late: rounding between the two clocks must not make it too early, again and again.
             world = self.world
