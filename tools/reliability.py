@@ -168,7 +168,10 @@ def _found() -> Iterator[str]:
     if not entries:
         yield "Nothing is written down yet.\n"
         return
-    yield "Their seeds stay in [the tests](../tests/sim/soak/failing_seeds.json) for ever.\n"
+    yield (
+        "Seeds of the World as it was on that day; whatever they make of it now, they stay in"
+        " [the tests](../tests/sim/soak/failing_seeds.json) for ever.\n"
+    )
     yield from _table(
         ("what was wrong", "found by", "seed", "mended by"),
         ((each["what"], each["invariant"], f"{each['seed']}", each["mend"]) for each in entries),
