@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 HOUR_S: Final = 3_600
 HALF: Final = 0.5
+_LAST: Final = "the last demand"
 
 
 class Director:
@@ -82,7 +83,7 @@ class Director:
                 world.push(world.now_s + hour * HOUR_S, self.tend, site, None)
                 world.push(world.now_s + (hour + 0.1) * HOUR_S, self.poll, site, None)
             world.push(world.now_s + 2.5 * HOUR_S, self.poll, site, None)
-        world.push(world.now_s + 2 * HOUR_S, self.demand, None, None)
+        world.push(world.now_s + 2 * HOUR_S, self.demand, _LAST, None)
 
     def told_all(self, site: SimSite) -> bool:
         """Tell whether a site was told everything that was ever posted."""
@@ -90,8 +91,10 @@ class Director:
 
     # People.
 
-    def demand(self, _a: object, _b: object) -> None:
+    def demand(self, which: object, _b: object) -> None:
         """Somebody wants less to be used: of all sites, one, or one hall; by two, or within bounds by one."""
+        if self._healed and which != _LAST:
+            return  # drawn before everything healed: it would leave the last stop no time
         chance, world = self._chance, self._world
         now = self._unix()
         kind = chance.random()
@@ -149,6 +152,8 @@ class Director:
 
     def grid_call(self, site: SimSite, _b: object) -> None:
         """The grid operator takes watts for some hours."""
+        if self._healed:
+            return
         chance, world = self._chance, self._world
         world.struck(Fault.GRID_CALL)
         limit = world.people.limit(

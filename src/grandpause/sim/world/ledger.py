@@ -21,8 +21,9 @@ from grandpause.sim.world.settings import DAY_S
 
 REPEAL_GRACE_S: Final = 7 * DAY_S
 """design.md, part 6: a limit counts only if it begins so long after the next version, at most."""
-DOUBT_S: Final = 2_400.0
-"""More than two honest clocks of a world can differ: errors, drift over 60 days, a minute to look."""
+DOUBT_S: Final = 7_200.0
+"""More than an interval can be wide with a wall clock that is not believed: 200 ppm of 180 days are 3,110 s
+on either side; and a minute to look."""
 
 
 @dataclass(slots=True)
